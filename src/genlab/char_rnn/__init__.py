@@ -1,0 +1,1 @@
+"""The character RNN: a tanh cell, its forward and backward passes written by hand, and what surrounds it."""

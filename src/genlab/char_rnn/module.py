@@ -1,0 +1,223 @@
+"""The character RNN as a LightningModule: windows in, hand-made gradients and updates, figures out."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from genlab.char_rnn.data import Chunk
+from genlab.char_rnn.engines import Engine, make_engine
+from genlab.char_rnn.nets import CharRnn, cross_entropy
+from genlab.char_rnn.sampling import Draw, log_probs, sample_texts
+from genlab.char_rnn.text import Vocabulary
+from genlab.checks import one_of, positive
+
+MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
+
+# The weight of the past in the exponential averages of loss and accuracy, as in Karpathy's min-char-rnn.
+SMOOTHING = 0.999
+
+
+class CharRnnModule(pl.LightningModule):
+    """Trains a ``CharRnn``: each iteration is one window, its gradients by hand, clipped by value, and one update.
+
+    ``symbols``, ``prompts`` and ``windows_per_pass`` come from the datamodule's ``facts()``. ``optimizer`` makes a
+    torch optimiser from parameters. ``engine`` is one of ``engines.ENGINES``; ``lr_schedule`` is ``constant`` or
+    ``cosine`` (to zero at the last iteration). Logged, all means per character: ``train/loss`` and ``train/accuracy``
+    (over the windows of a step), their ``smoothed_`` exponential averages, ``train/bits_per_char``, ``train/iterations_per_second``; ``val/loss`` and
+    ``val/bits_per_char`` on the held-out text. Losses are in nats. ``trainer.global_step`` counts iterations.
+
+    Raises ``ValueError`` for a size, rate or name out of range.
+    """
+
+    def __init__(
+        self,
+        optimizer: MakeOptimizer,
+        symbols: str,
+        prompts: Sequence[str] = (),
+        windows_per_pass: int = 1,
+        hidden_size: int = 256,
+        num_layers: int = 1,
+        init: str = "uniform",
+        dropout: float = 0.0,
+        cell: str = "tanh",
+        engine: str = "auto",
+        clip_value: float = 5.0,
+        lr_schedule: str = "constant",
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.vocabulary, self.prompts = Vocabulary(symbols), list(prompts)
+        self.windows_per_pass = windows_per_pass
+        self.net = CharRnn(len(self.vocabulary), hidden_size, num_layers, init, dropout, cell)
+        self.make_optimizer = optimizer
+        self.clip_value = positive("clip_value", clip_value, "model.clip_value")
+        self.lr_schedule = one_of("lr_schedule", lr_schedule, ("constant", "cosine"), "model.lr_schedule")
+        self.engine_name = engine
+        make_engine(engine, self.net, optimizer(self.net.parameters()), self.clip_value, 1)
+        self.engine: Engine | None = None
+        self.h_LBH = torch.empty(0)
+        self.smoothed_loss = math.log(len(self.vocabulary))
+        self.smoothed_accuracy = 1 / len(self.vocabulary)
+
+    # --- training ----------------------------------------------------------------------------------------------
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimiser over all parameters."""
+        return self.make_optimizer(self.net.parameters())
+
+    def training_step(self, batch: Chunk, batch_idx: int) -> None:
+        """Train the chunk's windows, one iteration each, and log their figures."""
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, Optimizer)
+        count, _, streams = batch.x_NTB.shape
+        if self.engine is None:
+            self.engine = make_engine(self.engine_name, self.net, optimizer, self.clip_value, streams)
+            self.base_lr = float(optimizer.defaults["lr"])
+        if self.h_LBH.shape[1:2] != (streams,):
+            self.h_LBH = self.net.initial_state(streams)
+        first = self.trainer.global_step
+        lrs = [self.base_lr * self._lr_factor(first + i) for i in range(count)]
+        windows = self.engine.train(*batch, self.h_LBH, lrs)
+        self.h_LBH = windows.h_LBH
+        self._refuse_non_finite(windows.losses, first)
+        self._count_iterations(count)
+        self._log_windows(windows.losses, windows.correct / batch.y_NTB[0].numel())
+
+    def on_train_start(self) -> None:
+        """Start the clock that speed is measured by."""
+        self._last_time = time.perf_counter()
+
+    def _lr_factor(self, iteration: int) -> float:
+        if self.lr_schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * min(iteration / self._total_iterations(), 1)))
+
+    def _total_iterations(self) -> int:
+        if self.trainer.max_steps > 0:
+            return self.trainer.max_steps
+        return max(1, (self.trainer.max_epochs or 1) * self.windows_per_pass)
+
+    def _refuse_non_finite(self, losses: np.ndarray[Any, Any], first: int) -> None:
+        wrong = np.flatnonzero(~np.isfinite(losses))
+        if len(wrong):
+            raise FloatingPointError(
+                f"the loss is {losses[wrong[0]]} at iteration {first + int(wrong[0]) + 1}: "
+                "lower optimizer.lr or model.clip_value, or choose another model.init"
+            )
+
+    def _count_iterations(self, count: int) -> None:
+        """Tell Lightning that ``count`` updates were made: it counts calls of an optimiser, of which there was none."""
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        for counter in (progress.total, progress.current):
+            counter.ready += count
+            counter.completed += count
+
+    def _log_windows(self, losses: np.ndarray[Any, Any], accuracies: np.ndarray[Any, Any]) -> None:
+        self.smoothed_loss = _smooth(self.smoothed_loss, losses)
+        self.smoothed_accuracy = _smooth(self.smoothed_accuracy, accuracies)
+        loss = float(losses.mean())
+        self._log(
+            {
+                "train/loss": loss,
+                "train/smoothed_loss": self.smoothed_loss,
+                "train/bits_per_char": loss / math.log(2),
+                "train/accuracy": float(accuracies.mean()),
+                "train/smoothed_accuracy": self.smoothed_accuracy,
+                "train/iterations_per_second": len(losses) / self._seconds_since_last(),
+            }
+        )
+
+    def _seconds_since_last(self) -> float:
+        before, self._last_time = self._last_time, time.perf_counter()
+        return self._last_time - before
+
+    def _log(self, figures: dict[str, float]) -> None:
+        """Log figures against the iteration, which is what Lightning takes a figure called ``step`` for."""
+        self.log_dict({**figures, "step": float(self.trainer.global_step)}, batch_size=1)
+
+    # --- validation --------------------------------------------------------------------------------------------
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the held-out text with a zero state."""
+        self._val_h = torch.empty(0)
+        self._val_nats, self._val_count = 0.0, 0
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Add up the nats of a window of the held-out text; the state is carried on."""
+        x_TB, y_TB = batch
+        if batch_idx == 0:
+            self._val_h = self.net.initial_state(x_TB.shape[1])
+        logits, self._val_h = self.net(x_TB, self._val_h)
+        loss, _ = cross_entropy(logits.flatten(0, 1), y_TB.flatten())
+        self._val_nats += float(loss) * y_TB.numel()
+        self._val_count += y_TB.numel()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the mean over all held-out characters."""
+        loss = self._val_nats / self._val_count
+        self._log({"val/loss": loss, "val/bits_per_char": loss / math.log(2)})
+
+    # --- what a checkpoint carries beside the weights ----------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the model's kind and facts, the carried state and the averages; plain values and tensors only."""
+        checkpoint["genlab"] = {
+            "model": "char_rnn",
+            "facts": {
+                "symbols": self.vocabulary.symbols,
+                "prompts": self.prompts,
+                "windows_per_pass": self.windows_per_pass,
+            },
+            "h": self.h_LBH,
+            "smoothed": [self.smoothed_loss, self.smoothed_accuracy],
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the carried state; raises ``ValueError`` for another model's checkpoint or another vocabulary."""
+        record = checkpoint.get("genlab", {})
+        if record.get("model") != "char_rnn":
+            raise ValueError(f"`checkpoint` must be of a char_rnn; got {record.get('model')!r} (run_dir)")
+        symbols = record["facts"]["symbols"]
+        if symbols != self.vocabulary.symbols:
+            raise ValueError(
+                f"`checkpoint` must have the vocabulary of the data, {self.vocabulary.symbols!r}; "
+                f"got {symbols!r} (data.text)"
+            )
+        self.h_LBH = record["h"]
+        self.smoothed_loss, self.smoothed_accuracy = record["smoothed"]
+
+    # --- the protocol of text evaluation -----------------------------------------------------------------------
+
+    def sample(
+        self,
+        count: int,
+        length: int,
+        *,
+        temperature: float = 0.8,
+        seed: int = 0,
+        prompts: Sequence[str] | None = None,
+        top_k: int = 0,
+        top_p: float = 1.0,
+    ) -> list[str]:
+        """Draw texts, without their prompts; see ``sampling.sample_texts``."""
+        draw = Draw(temperature, top_k, top_p)
+        return sample_texts(self.net, self.vocabulary, count, length, draw, seed, prompts or ())
+
+    def log_prob(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Nats of each character of ``text`` after the first (len(text)-1,), one stream from a zero state."""
+        result: np.ndarray[Any, np.dtype[np.float64]] = log_probs(self.net, self.vocabulary.encode(text))
+        return result
+
+
+def _smooth(average: float, values: np.ndarray[Any, Any]) -> float:
+    for value in values:
+        average = SMOOTHING * average + (1 - SMOOTHING) * float(value)
+    return average

@@ -1,0 +1,65 @@
+"""A look at what the model writes while it trains: a short sample every so many iterations."""
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from genlab.char_rnn.module import CharRnnModule
+from genlab.char_rnn.sampling import Draw
+from genlab.checks import at_least
+
+SAMPLES = logging.getLogger("genlab.samples")
+_HEADING = re.compile(r"^=== iteration (\d+) ", re.MULTILINE)
+
+
+class TextSamples(Callback):
+    """Every ``every`` iterations, draw ``length`` characters after half a frequent word of the corpus.
+
+    The sample goes to ``samples/training.txt`` of the run folder, to loggers that take text, and to the log
+    ``genlab.samples``, from which the progress line shows it.
+    """
+
+    def __init__(self, every: int = 100, length: int = 100, temperature: float = 0.8) -> None:
+        self.every = at_least("every", every, 1, "callbacks.text_samples.every")
+        self.length = at_least("length", length, 1, "callbacks.text_samples.length")
+        self.draw = Draw(temperature)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Drop samples that a resumed run will draw again."""
+        self.path = Path(trainer.default_root_dir) / "samples" / "training.txt"
+        self._last = trainer.global_step
+        if self.path.is_file():
+            text = self.path.read_text(encoding="utf-8")
+            later = [found.start() for found in _HEADING.finditer(text) if int(found[1]) > self._last]
+            self.path.write_text(text[: later[0]] if later else text, encoding="utf-8")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draw a sample if a multiple of ``every`` iterations was passed."""
+        assert isinstance(pl_module, CharRnnModule)
+        iteration = trainer.global_step
+        if iteration // self.every == self._last // self.every:
+            return
+        self._last = iteration
+        prompts = pl_module.prompts or [""]
+        prompt = prompts[iteration // self.every % len(prompts)]
+        (text,) = pl_module.sample(1, self.length, temperature=self.draw.temperature, seed=iteration, prompts=[prompt])
+        heading = f"=== iteration {iteration} | smoothed loss {pl_module.smoothed_loss:.3f} | prompt {prompt!r} ==="
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{heading}\n{prompt}{text}\n\n")
+        SAMPLES.info("%s", prompt + text)
+        _log_text(trainer, iteration, prompt, text)
+
+
+def _log_text(trainer: Trainer, iteration: int, prompt: str, text: str) -> None:
+    """Hand the sample to every logger that has a way to take text: a table's row, or a text by name and step."""
+    for logger in trainer.loggers:
+        if (log_text := getattr(logger, "log_text", None)) is not None:
+            log_text(key="samples", columns=["iteration", "prompt", "text"], data=[[iteration, prompt, text]])
+        elif (add_text := getattr(getattr(logger, "experiment", None), "add_text", None)) is not None:
+            add_text("samples", f"**{prompt}**{text}", iteration)

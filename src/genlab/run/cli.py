@@ -1,0 +1,168 @@
+"""The command ``genlab``: help without heavy imports, then one verb each through Hydra.
+
+Exit codes: 0 done; 1 a run failed; 2 the command or config is wrong; 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from genlab import __version__
+from genlab.checks import nearest_hint
+from genlab.run.config_files import describe, experiments, groups
+
+
+class Verb(NamedTuple):
+    """What the help says of a verb: a line, the usual overrides, and commands to try."""
+
+    summary: str
+    overrides: dict[str, str]
+    examples: list[str]
+
+
+_RUN = {"run=FOLDER": "the run's folder", "checkpoint=best": "or last"}
+
+VERBS = {
+    "train": Verb(
+        "train a model, or go on with a run that was stopped",
+        {
+            "experiment=NAME": "what to train (below)",
+            "run_dir=FOLDER": "the run's folder, exactly; the same folder again goes on where it stopped",
+            "seed=0": "every random number comes from it",
+            "trainer.max_steps=N": "iterations, met exactly",
+            "data.corpus=NAME": "python_docs or tiny_shakespeare; data.text=FILE for any text",
+            "model.hidden_size=N": "and every other field that --cfg job shows",
+            "optimizer=NAME": "with optimizer.lr=1e-3",
+            "logger=NAME": "csv always; tensorboard or wandb beside it",
+        },
+        [
+            "genlab train experiment=char_rnn",
+            "genlab train experiment=char_rnn data.corpus=tiny_shakespeare model.hidden_size=512",
+            "genlab train -m experiment=char_rnn model.hidden_size=100,256 data.seq_len=20,30",
+            "genlab train experiment=char_rnn --cfg job",
+        ],
+    ),
+    "evaluate": Verb(
+        "judge a trained model; writes evaluation/*.json into its run folder",
+        {**_RUN, "only=[NAME]": "some of the run's evaluators"},
+        ["genlab evaluate run=runs/char_rnn/2026-01-31_12-00-00"],
+    ),
+    "sample": Verb(
+        "draw from a trained model; writes samples/*.txt into its run folder",
+        {
+            **_RUN,
+            "temperature=0.8": "or a list: one file of all",
+            "length=1000": "characters",
+            "prompt='Once '": "text to go on from",
+            "top_k=0 top_p=1.0": "draw from the likeliest only",
+        },
+        [
+            "genlab sample run=runs/demo/char_rnn temperature=0.8 length=1000",
+            "genlab sample run=runs/demo/char_rnn temperature=[0.4,0.6,0.8,1.0,1.2,1.4] length=500",
+        ],
+    ),
+    "report": Verb(
+        "write one self-contained HTML page from run folders",
+        {"runs=FOLDER": "a run, a folder of runs, a glob, or a list", "output=report.html": "the page"},
+        ["genlab report runs=runs/demo output=runs/demo/report.html"],
+    ),
+    "fetch": Verb(
+        "download data, verified by checksum",
+        {"corpus=NAME": "tiny_shakespeare", "root=FOLDER": "default: GENLAB_DATA, or data"},
+        ["genlab fetch corpus=tiny_shakespeare"],
+    ),
+    "doctor": Verb(
+        "say what this machine has: versions, processor, data, W&B, and what to fix",
+        {"root=FOLDER": "where data is looked for"},
+        ["genlab doctor"],
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        print(f"genlab {__version__}")
+        return 0
+    if words[0] in ("-sc", "--shell-completion"):
+        return _complete(words)
+    verb, rest = words[0], words[1:]
+    if verb not in VERBS:
+        hint = nearest_hint(verb, VERBS) or f"; the verbs are {', '.join(VERBS)}"
+        print(f"genlab: no verb {verb!r}{hint}", file=sys.stderr)
+        return 2
+    if "-h" in rest or "--help" in rest:
+        print(help_of(verb))
+        return 0
+    from genlab.run.hydra_app import run_verb
+
+    return run_verb(verb, rest)
+
+
+def overview() -> str:
+    """The text of ``genlab --help``."""
+    verbs = _table({verb: VERBS[verb].summary for verb in VERBS})
+    return (
+        f"genlab {__version__}: small generative models, trained, swept and judged by numbers\n\n"
+        f"usage: genlab VERB [KEY=VALUE ...]     (genlab VERB --help says more)\n\n"
+        f"verbs\n{verbs}\n\nexperiments (genlab train experiment=NAME)\n{_table(experiments())}\n\n"
+        'Tab completion: eval "$(genlab -sc install=bash)"\n'
+        "Environment: GENLAB_DATA (where data lies), GENLAB_RUNS (where runs go; default: runs), WANDB_*"
+    )
+
+
+def help_of(verb: str) -> str:
+    """The text of ``genlab VERB --help``."""
+    entry = VERBS[verb]
+    parts = [
+        f"genlab {verb}: {entry.summary}",
+        f"usage: genlab {verb} [KEY=VALUE ...]",
+        f"overrides\n{_table(entry.overrides)}",
+    ]
+    if verb == "train":
+        parts.append(f"experiments\n{_table(experiments())}")
+        parts.append(f"groups\n{_table({group: ', '.join(names) for group, names in groups().items()})}")
+    parts.append("examples\n" + "\n".join(f"  {example}" for example in entry.examples))
+    parts.append(
+        f"Hydra's own flags work too: --cfg job shows the config{describe(verb)}, -m sweeps over a,b,c,\n"
+        "--hydra-help lists the rest. HYDRA_FULL_ERROR=1 shows the traceback of an error."
+    )
+    return "\n\n".join(parts)
+
+
+def _table(rows: dict[str, str]) -> str:
+    width = max(map(len, rows), default=0)
+    return "\n".join(f"  {name:<{width}}  {text}".rstrip() for name, text in rows.items())
+
+
+_COMPLETION = """
+_genlab_complete() {
+    COMPREPLY=($(COMP_LINE="${COMP_LINE}" COMP_POINT="${COMP_POINT}" genlab -sc query=bash 2>/dev/null))
+    compopt -o nospace 2>/dev/null
+}
+COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
+complete -F _genlab_complete genlab
+"""
+
+
+def _complete(words: Sequence[str]) -> int:
+    """Bash completion: ``-sc install=bash`` prints the function, which asks ``-sc query=bash`` at each tab."""
+    if words[1:] == ["install=bash"]:
+        print(_COMPLETION)
+        return 0
+    if words[1:] != ["query=bash"]:
+        print("genlab: -sc takes install=bash", file=sys.stderr)
+        return 2
+    typed = os.environ.get("COMP_LINE", "").split(" ")[1:]
+    if len(typed) < 2:
+        print("\n".join(verb for verb in VERBS if verb.startswith(typed[0] if typed else "")))
+    elif typed[0] in VERBS:
+        from genlab.run.hydra_app import complete
+
+        complete(typed[0], " ".join(typed[1:]))
+    return 0

@@ -1,0 +1,60 @@
+"""The keys of a composed config: which there are, and whether an added one (``+key=value``) means anything."""
+
+import inspect
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from genlab.checks import nearest_hint
+from genlab.run.config_files import config_dir
+
+
+def leaf_keys(cfg: DictConfig) -> list[str]:
+    """Every key of ``cfg`` in dotted form, leaves and the nodes above them."""
+    keys = []
+    for key in map(str, cfg.keys()):
+        keys.append(key)
+        node = None if OmegaConf.is_missing(cfg, key) else cfg._get_node(key)
+        if isinstance(node, DictConfig) and not node._is_none():
+            keys += [f"{key}.{below}" for below in leaf_keys(node)]
+    return keys
+
+
+def refuse_added_keys(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Raise ``ValueError`` for an added key that nothing would ever read.
+
+    Hydra takes ``+typo=1`` without a word. An added key is of use only if it names a config group, or if it is an
+    argument of the class or function that its node is made into.
+    """
+    parser = OverridesParser.create()
+    for override in parser.parse_overrides(list(overrides)):
+        key = override.key_or_group
+        if not override.is_add() or key.startswith("hydra.") or (config_dir() / key).is_dir():
+            continue
+        parent, _, name = key.rpartition(".")
+        node = OmegaConf.select(cfg, parent) if parent else cfg
+        if not isinstance(node, DictConfig):
+            continue
+        known = _arguments(node, name)
+        if known is None or name in known:
+            continue
+        shown = [f"{parent}.{argument}" if parent else argument for argument in known]
+        raise ValueError(f"{key}: no such key{nearest_hint(key, shown)}")
+
+
+def _arguments(node: DictConfig, added: str) -> list[str] | None:
+    """What may be set in ``node``; None where anything may.
+
+    A node that is made into an object takes its target's arguments; one that is not takes the keys it had before
+    ``added``, or another object to be made.
+    """
+    if "_target_" in node:
+        parameters = inspect.signature(get_object(str(node["_target_"]))).parameters
+        anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        return None if anything else [*parameters, "_target_", "_partial_"]
+    value = node.get(added)
+    if isinstance(value, DictConfig) and "_target_" in value:
+        return None
+    return [str(key) for key in node if key != added]

@@ -1,0 +1,96 @@
+"""``metrics.csv``: a Lightning logger that appends, and that a resumed run goes on with.
+
+Lightning's own CSV logger starts its file anew; here a run that is resumed keeps what it logged up to its checkpoint.
+"""
+
+import csv
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+from genlab.run.artifacts import write_text
+
+
+class MetricsCsv(Logger):
+    """One row an iteration at which something was logged; the first column is ``step``, the iteration.
+
+    The header grows as new quantities come; a cell is empty where a quantity was not logged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self._columns = ["step"]
+        self._rows: list[dict[str, str]] = []
+        self._written = 0
+
+    @property
+    def name(self) -> str:
+        """Lightning's name for the logger."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """A run folder holds one run: there are no versions."""
+        return ""
+
+    def resume(self, iteration: int) -> None:
+        """Take up an existing file, without the rows after ``iteration``: they will be logged again."""
+        if not self.path.is_file():
+            return
+        with self.path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = [row for row in reader if _iteration(row) <= iteration]
+            self._columns = list(reader.fieldnames or ["step"])
+        self._rows = rows
+        self._rewrite()
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add figures to the row of ``step``."""
+        figures = {name: f"{float(value):.7g}" for name, value in metrics.items() if name not in ("epoch", "step")}
+        row = str(0 if step is None else step)
+        if self._rows and self._rows[-1]["step"] == row:
+            self._rows[-1] |= figures
+            self._written = min(self._written, len(self._rows) - 1)
+        else:
+            self._rows.append({"step": row, **figures})
+        new = [name for name in figures if name not in self._columns]
+        if new:
+            self._columns += new
+            self._written = 0
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the run's config is ``config.yaml``."""
+
+    def save(self) -> None:
+        """Append the rows that are final; the last one may still grow."""
+        if self._written == 0 and len(self._rows) > 1:
+            self._rewrite()
+        elif len(self._rows) - 1 > self._written:
+            self._append(self._rows[self._written : -1])
+            self._written = len(self._rows) - 1
+
+    def finalize(self, status: str) -> None:
+        """Write the last row too."""
+        if self._rows:
+            self._rewrite()
+
+    def _append(self, rows: list[dict[str, str]]) -> None:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self._columns, lineterminator="\n").writerows(rows)
+
+    def _rewrite(self) -> None:
+        lines = [",".join(self._columns)]
+        lines += [",".join(row.get(name, "") for name in self._columns) for row in self._rows]
+        write_text(self.path, "\n".join(lines) + "\n")
+        self._written = len(self._rows)
+
+
+def _iteration(row: Mapping[str, str]) -> int:
+    return int(row["step"]) if (row.get("step") or "").isdigit() else 0

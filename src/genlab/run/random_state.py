@@ -1,0 +1,31 @@
+"""Random states in the checkpoint, so that a resumed run draws what the uninterrupted one would have drawn."""
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback
+
+
+class RandomState(Callback):
+    """Saves and restores the states of Python's, NumPy's and torch's generators, as plain values and tensors."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states now."""
+        state: Any = np.random.get_state(legacy=True)
+        name, keys, position, has_gauss, gauss = state
+        version, words, python_gauss = random.getstate()
+        return {
+            "torch": torch.get_rng_state(),
+            "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss],
+            "python": [version, list(words), python_gauss],
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the states up."""
+        torch.set_rng_state(state_dict["torch"])
+        name, keys, position, has_gauss, gauss = state_dict["numpy"]
+        np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+        version, words, python_gauss = state_dict["python"]
+        random.setstate((version, tuple(words), python_gauss))

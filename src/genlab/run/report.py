@@ -1,0 +1,24 @@
+"""``genlab report``: one self-contained page from run folders, read and nothing else."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, ListConfig
+
+from genlab.reporting.curves import draw_curves
+from genlab.reporting.page import write_page
+from genlab.reporting.runs import RunRecord, find_runs, read_run
+from genlab.run.outcome import Outcome
+
+
+def main(cfg: DictConfig) -> Outcome:
+    """Write the page. Raises ``ValueError`` for folders that are no runs."""
+    patterns = [str(run) for run in cfg.runs] if isinstance(cfg.runs, ListConfig) else [str(cfg.runs)]
+    records = [_with_curves(folder) for folder in find_runs(patterns)]
+    path = write_page(records, Path(cfg.output), title=cfg.title)
+    print(f"{len(records)} run{'s' if len(records) != 1 else ''} on one page: open {path}")
+    return Outcome("done", path.parent)
+
+
+def _with_curves(folder: Path) -> RunRecord:
+    record = read_run(folder)
+    return read_run(folder) if draw_curves(record, folder / "figures") else record

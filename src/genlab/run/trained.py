@@ -1,0 +1,73 @@
+"""A trained model read from its run folder alone: the config there, and a checkpoint that carries its own facts."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from genlab.checks import one_of
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's folder and config, its module with the checkpoint's weights, and the checkpoint's SHA-256."""
+
+    folder: Path
+    config: DictConfig
+    module: Any
+    checkpoint_sha256: str
+    iteration: int
+
+
+def load_trained(run: str, checkpoint: str = "best") -> Trained:
+    """Load ``checkpoint`` (best or last) of the run in folder ``run``.
+
+    Raises ``ValueError`` for a folder that is no run's, a checkpoint that is missing or damaged, and one of another
+    model than the config names.
+    """
+    folder = Path(run).expanduser()
+    one_of("checkpoint", checkpoint, ("best", "last"), "checkpoint")
+    config_file, path = folder / "config.yaml", folder / "checkpoints" / f"{checkpoint}.ckpt"
+    if not config_file.is_file():
+        raise ValueError(f"`run` must be a run's folder; got {run!r}, which has no config.yaml (run)")
+    if not path.is_file():
+        raise ValueError(f"`checkpoint` must be there; got {checkpoint!r}, but {path} does not exist (checkpoint)")
+    config = OmegaConf.load(config_file)
+    assert isinstance(config, DictConfig)
+    content = _read(path)
+    record = content.get("genlab") or {}
+    module = _rebuild(config, record, path)
+    try:
+        module.load_state_dict(content["state_dict"])
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"`checkpoint` must fit the run's config; {path}: {reason} (checkpoint)") from error
+    digest = sha256(path.read_bytes()).hexdigest()
+    return Trained(folder, config, module.eval(), digest, int(content["global_step"]))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The checkpoint's content; only tensors and plain values are ever unpickled."""
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"`checkpoint` must be a genlab checkpoint; cannot read {path}: {reason} (checkpoint)"
+        ) from error
+    return content
+
+
+def _rebuild(config: DictConfig, record: dict[str, Any], path: Path) -> pl.LightningModule:
+    model = str(config.model._target_).split(".")[1]
+    if record.get("model") != model:
+        raise ValueError(
+            f"`checkpoint` must be of the run's model, {model}; {path} is of {record.get('model')!r} (checkpoint)"
+        )
+    module: pl.LightningModule = instantiate(config.model, optimizer=instantiate(config.optimizer), **record["facts"])
+    return module

@@ -1,0 +1,192 @@
+import base64
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from genlab.reporting.curves import draw_curves
+from genlab.reporting.page import write_page
+from genlab.reporting.runs import RunRecord, read_run
+
+MakeRun = Callable[..., Path]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+VOID = {"meta", "img", "br", "hr", "link", "input", "rect"}
+
+
+class Page(HTMLParser):
+    """The tags, attributes and text of a page; asserts that each tag is closed where it must be."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.attributes.append((tag, "", ""))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [value for _, name, value in self.attributes if name == attribute]
+
+
+def _drawn(folder: Path) -> RunRecord:
+    draw_curves(read_run(folder), folder / "figures")
+    return read_run(folder)
+
+
+@pytest.fixture
+def page_path(make_run: MakeRun, tmp_path: Path) -> Path:
+    """A page of a done, a failed and an interrupted run."""
+    done = _drawn(make_run("demo/char_rnn/one"))
+    failed = read_run(make_run("demo/char_rnn/two", state="failed", reason="FloatingPointError: the loss is nan"))
+    stopped = _drawn(make_run("demo/char_rnn/three", state="interrupted", reason="Ctrl-C", rows=20))
+    return write_page([done, failed, stopped], tmp_path / "out" / "report.html")
+
+
+def test_page_loads_nothing_from_elsewhere(page_path: Path) -> None:
+    page = Page(page_path)
+    for _, name, value in page.attributes:
+        if name in ("src", "srcset", "data", "action", "poster", "xlink:href"):
+            assert value.startswith("data:")
+        if name == "href":
+            assert value.startswith("#")
+    tags = {tag for tag, _, _ in page.attributes}
+    assert not tags & {"script", "link", "iframe", "object", "embed", "base"}
+    css = page_path.read_text(encoding="utf-8").split("<style>")[1].split("</style>")[0]
+    assert "url(" not in css
+    assert "@import" not in css
+
+
+def test_every_anchor_resolves_and_is_unique(page_path: Path) -> None:
+    page = Page(page_path)
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    targets = [value.removeprefix("#") for value in page.values("href")]
+    assert {"run-1", "run-2", "run-3", "top"} <= set(targets)
+    assert set(targets) | set(page.values("aria-labelledby")) <= set(ids)
+
+
+def test_images_are_the_figures_of_the_run(page_path: Path, tmp_path: Path) -> None:
+    uris = Page(page_path).values("src")
+    files = [tmp_path / "demo" / "char_rnn" / run / "figures" for run in ("one", "three")]
+    expected = [(folder / name).read_bytes() for folder in files for name in ("loss.png", "accuracy.png")]
+    assert [base64.b64decode(uri.removeprefix("data:image/png;base64,")) for uri in uris] == expected
+
+
+def test_page_says_what_happened(page_path: Path) -> None:
+    text = Page(page_path).text
+    for part in (
+        "3 runs",
+        "char_rnn / one",
+        "1 min 10 s",
+        "FloatingPointError: the loss is nan",
+        "Ctrl-C",
+        "this model (char_rnn)",
+        "2.408",
+        "temperature 1.4",
+        "5 of the 30 texts",
+        "genlab train experiment=char_rnn seed=0",
+        "with uncommitted changes",
+        "71.23",
+        "cdcdcdcdcdcd",
+    ):
+        assert part in text, part
+
+
+def test_foreign_text_is_escaped(make_run: MakeRun, tmp_path: Path) -> None:
+    attack = "<script>alert('x')</script> & <img src=x onerror=y>"
+    folder = make_run(state="failed", reason=attack)
+    (folder / "samples" / "generated_text.txt").write_text(attack)
+    (folder / "samples" / "temperature.txt").write_text(f"=== temperature 0.4 ===\n\n{attack}\n\n")
+    (folder / "config.yaml").write_text(f'name: "{attack}"\n')
+    path = write_page([read_run(folder)], tmp_path / "report.html", title=attack)
+    page = Page(path)
+    assert "script" not in {tag for tag, _, _ in page.attributes}
+    assert "onerror" not in {name for _, name, _ in page.attributes}
+    assert page.text.count(attack) >= 5
+
+
+def test_a_run_of_another_model_is_shown_as_well(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run("vae")
+    for path in [*(folder / "samples").iterdir(), *(folder / "evaluation").iterdir()]:
+        path.unlink()
+    (folder / "config.yaml").write_text("name: vae\nmodel: {latent_dim: 2}\ndata: {dataset: mnist}\n")
+    (folder / "metrics.csv").write_text("step,train/elbo\n1,-200.0\n2,-150.0\n")
+    (folder / "status.json").write_text('{"state": "done"}')
+    (folder / "evaluation" / "fid_mnist_cnn.json").write_text('{"value": 12.5, "unit": "", "count": 10000, "seed": 3}')
+    (folder / "figures").mkdir()
+    Image.new("L", (28, 28)).save(folder / "figures" / "latent_manifold.png")
+    text = Page(write_page([_drawn(folder)], tmp_path / "report.html")).text
+    for part in (
+        "1 run.",
+        "latent size",
+        "mnist",
+        "Latent manifold",
+        "Elbo",
+        "fid mnist cnn",
+        "12.5",
+        "10,000",
+    ):
+        assert part in text, part
+    assert "n-gram" not in text
+
+
+def test_page_refuses_no_runs_and_what_is_no_picture(make_run: MakeRun, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one run"):
+        write_page([], tmp_path / "report.html")
+    folder = make_run()
+    (folder / "figures").mkdir()
+    (folder / "figures" / "loss.png").write_bytes(b"GIF89a")
+    with pytest.raises(ValueError, match=r"figures/loss\.png: not a PNG image"):
+        write_page([read_run(folder)], tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium on the path")
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (1200, "dark"), (500, "light")])
+def test_chromium_draws_the_page(page_path: Path, tmp_path: Path, width: int, scheme: str) -> None:
+    picture = tmp_path / "page.png"
+    _screenshot(page_path, picture, width, scheme)
+    with Image.open(picture) as image:
+        assert image.size == (width, 1000)
+        corner = image.convert("RGB").getpixel((2, 2))
+        assert isinstance(corner, tuple)
+        assert (min(corner) > 230) if scheme == "light" else (max(corner) < 40)
+        assert len(image.convert("RGB").getcolors(1 << 20) or []) > 50  # letters, not an empty page
+
+
+def _screenshot(page: Path, picture: Path, width: int, scheme: str) -> None:
+    assert CHROMIUM is not None
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--hide-scrollbars",
+    ]
+    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    options += [f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}"]
+    options += [
+        f"--user-data-dir={picture.parent / 'profile'}",
+        f"--screenshot={picture}",
+        f"--window-size={width},1000",
+    ]
+    subprocess.run([CHROMIUM, *options, page.as_uri()], check=True, capture_output=True, timeout=60)
