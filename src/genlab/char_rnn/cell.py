@@ -88,7 +88,7 @@ def backward(dy_TBH: Tensor, dh_BH: Tensor, cache: Cache) -> Gradients:
         columns = torch.zeros_like(layer.weight_ih.t(), memory_format=torch.contiguous_format)
         weight_ih = columns.index_add_(0, x.flatten(), rows).t()
         dx = None
-    return Gradients(dx, dh, Layer(weight_ih, weight_hh, bias, bias))
+    return Gradients(dx, dh, Layer(weight_ih, weight_hh, bias, bias.clone()))
 
 
 def _drive(x: Tensor, layer: Layer) -> Tensor:

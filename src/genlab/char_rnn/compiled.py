@@ -7,13 +7,15 @@ twin's scalar rules in one pass over memory, because a compiler vectorises that 
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
 import numba
+from threadpoolctl import ThreadpoolController
 
-from genlab.char_rnn import numpy_optimizers, numpy_sampling, numpy_twin
+from genlab.char_rnn import numpy_optimizers, numpy_sampling, numpy_twin, two_cores
 from genlab.char_rnn.numpy_optimizers import ADAGRAD, ADAM, RMSPROP, SGD
 
 # The rules divide, and a division that must raise ZeroDivisionError cannot be vectorised; contraction (fused
@@ -56,24 +58,30 @@ def _update(rule, p, g, a, b, c, limit):  # type: ignore[no-untyped-def]
             p[i], a[i], b[i] = _adamw(p[i], _clip(g[i], limit), a[i], b[i], c)
 
 
-_forward = _compile(
-    numpy_twin.forward,
-    layer_forward=_compile(numpy_twin.layer_forward),
-    drive_from_indices=_compile(numpy_twin.drive_from_indices),
-    drive_from_below=_compile(numpy_twin.drive_from_below),
-)
-_backward = _compile(
-    numpy_twin.backward,
-    layer_backward=_compile(numpy_twin.layer_backward),
-    scatter_columns=_compile(numpy_twin.scatter_columns),
-)
-_window = _compile(
-    numpy_twin.window,
-    forward=_forward,
-    softmax_loss=_compile(numpy_twin.softmax_loss),
-    backward=_backward,
-)
-_train_windows = _compile(numpy_twin.train_windows, window=_window, update=_update)
+def _compile_training(recur: Any, recur_back: Any) -> tuple[Any, Any]:
+    """``forward`` and ``train_windows`` around the two products with the recurrent weights."""
+    forward = _compile(
+        numpy_twin.forward,
+        layer_forward=_compile(numpy_twin.layer_forward, recur=recur),
+        drive_from_indices=_compile(numpy_twin.drive_from_indices),
+        drive_from_below=_compile(numpy_twin.drive_from_below),
+    )
+    backward = _compile(
+        numpy_twin.backward,
+        layer_backward=_compile(numpy_twin.layer_backward, recur_back=recur_back),
+        scatter_columns=_compile(numpy_twin.scatter_columns),
+    )
+    window = _compile(
+        numpy_twin.window,
+        forward=forward,
+        softmax_loss=_compile(numpy_twin.softmax_loss),
+        backward=backward,
+    )
+    return forward, _compile(numpy_twin.train_windows, window=window, update=_update)
+
+
+_forward, _train_windows = _compile_training(_compile(numpy_twin.recur), _compile(numpy_twin.recur_back))
+_, _train_windows_shared = _compile_training(two_cores.recur, two_cores.recur_back)
 _sample = _compile(
     numpy_sampling.sample,
     forward=_forward,
@@ -85,11 +93,11 @@ _log_prob = _compile(numpy_sampling.log_prob, forward=_forward)
 
 def _digest() -> str:
     """A hash of the sources that are compiled; numba's cache on disk would not notice a change in the twin's."""
-    sources = [inspect.getsource(module) for module in (numpy_optimizers, numpy_twin, numpy_sampling)]
+    sources = [inspect.getsource(module) for module in (numpy_optimizers, numpy_twin, numpy_sampling, two_cores)]
     return hashlib.sha256("".join(sources).encode()).hexdigest()
 
 
-def _entries(digest: str) -> tuple[Any, Any, Any]:
+def _entries(digest: str) -> tuple[Any, ...]:
     """The functions that Python calls, cached on disk; ``digest`` is closed over, which makes it part of the key."""
 
     @numba.njit(cache=True, **_OPTIONS)
@@ -98,6 +106,13 @@ def _entries(digest: str) -> tuple[Any, Any, Any]:
     ):
         _ = digest
         return _train_windows(x_NTB, y_NTB, resets_N, h_LBH, params, grads, flat, rule, hyper_N7, limit)
+
+    @numba.njit(cache=True, **_OPTIONS)
+    def train_windows_shared(  # type: ignore[no-untyped-def]
+        x_NTB, y_NTB, resets_N, h_LBH, params, grads, flat, rule, hyper_N7, limit
+    ):
+        _ = digest
+        return _train_windows_shared(x_NTB, y_NTB, resets_N, h_LBH, params, grads, flat, rule, hyper_N7, limit)
 
     @numba.njit(cache=True, **_OPTIONS)
     def sample(logits_BV, h_LBH, uniforms_TB, params, temperature, top_k, top_p):  # type: ignore[no-untyped-def]
@@ -109,7 +124,27 @@ def _entries(digest: str) -> tuple[Any, Any, Any]:
         _ = digest
         return _log_prob(x_T, params, h_LBH)
 
-    return train_windows, sample, log_prob
+    return train_windows, train_windows_shared, sample, log_prob
 
 
-train_windows, sample, log_prob = _entries(_digest())
+_alone, _shared, sample, log_prob = _entries(_digest())
+
+# Where the recurrent weights outgrow this, a second core's cache pays for talking to it; measured at 100 to 1,024.
+SHARED_HIDDEN = 100
+_BLAS = ThreadpoolController()
+
+
+def train_windows(  # type: ignore[no-untyped-def]
+    x_NTB, y_NTB, resets_N, h_LBH, params, grads, flat, rule, hyper_N7, limit, cores=1
+):
+    """``numpy_twin.train_windows`` compiled, on one core or, for large layers, on two.
+
+    The products are too short for BLAS to share among threads by itself, so it is held to one meanwhile.
+    """
+    rest = x_NTB, y_NTB, resets_N, h_LBH
+    with _BLAS.limit(limits=1, user_api="blas"):
+        if cores < 2 or h_LBH.shape[2] < SHARED_HIDDEN or sys.platform == "win32":
+            return _alone(*rest, params, grads, flat, rule, hyper_N7, limit)
+        with two_cores.two_cores(params.weight_hh, h_LBH.shape[1]) as shared:
+            params = params._replace(weight_hh=shared)
+            return _shared(*rest, params, grads, flat, rule, hyper_N7, limit)

@@ -118,11 +118,11 @@ class CharRnnDataModule(pl.LightningDataModule):
             raise refuse("text", "hold printable characters", self.source.name, "data.text")
         cut = round(len(ascii_text) * (1 - fraction))
         self.train_text, self.held_out_text = ascii_text[:cut], ascii_text[cut:]
+        self.vocabulary = Vocabulary.from_text(ascii_text)
+        self.streams = Streams(self.vocabulary.encode(self.train_text), self.seq_len, self.batch_size)
         if len(self.held_out_text) < 2:
             got = f"{len(self.held_out_text)} characters"
             raise refuse("val_fraction", "leave at least 2 characters held out", got, "data.val_fraction")
-        self.vocabulary = Vocabulary.from_text(ascii_text)
-        self.streams = Streams(self.vocabulary.encode(self.train_text), self.seq_len, self.batch_size)
 
     def facts(self) -> dict[str, Any]:
         """What the module must know of the data: the vocabulary's symbols, and half-words to sample from."""

@@ -17,7 +17,7 @@ from genlab.char_rnn.engines import Engine, make_engine
 from genlab.char_rnn.nets import CharRnn, cross_entropy
 from genlab.char_rnn.sampling import Draw, log_probs, sample_texts
 from genlab.char_rnn.text import Vocabulary
-from genlab.checks import one_of, positive
+from genlab.checks import one_of, positive, refuse
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
@@ -30,12 +30,16 @@ class CharRnnModule(pl.LightningModule):
 
     ``symbols``, ``prompts`` and ``windows_per_pass`` come from the datamodule's ``facts()``. ``optimizer`` makes a
     torch optimiser from parameters. ``engine`` is one of ``engines.ENGINES``; ``lr_schedule`` is ``constant`` or
-    ``cosine`` (to zero at the last iteration). Logged, all means per character: ``train/loss`` and ``train/accuracy``
-    (over the windows of a step), their ``smoothed_`` exponential averages, ``train/bits_per_char``, ``train/iterations_per_second``; ``val/loss`` and
-    ``val/bits_per_char`` on the held-out text. Losses are in nats. ``trainer.global_step`` counts iterations.
+    ``cosine`` (zero is reached after the last iteration). Logged, all means per character: ``train/loss`` and
+    ``train/accuracy`` (over the windows of a step), their ``smoothed_`` exponential averages,
+    ``train/bits_per_char``, ``train/iterations_per_second``; ``val/loss`` and ``val/bits_per_char`` on the held-out
+    text. Losses are in nats. ``trainer.global_step`` counts iterations.
 
     Raises ``ValueError`` for a size, rate or name out of range.
     """
+
+    # The trainer's precisions that gradients by hand can be made in: autocasting would mix the types of a product.
+    precisions = ("32-true", "64-true", "bf16-true", "16-true")
 
     def __init__(
         self,
@@ -70,7 +74,8 @@ class CharRnnModule(pl.LightningModule):
     # --- training ----------------------------------------------------------------------------------------------
 
     def configure_optimizers(self) -> Optimizer:
-        """The optimiser over all parameters."""
+        """The optimiser over all parameters; a fit makes a new one, and with it a new engine."""
+        self.engine = None
         return self.make_optimizer(self.net.parameters())
 
     def training_step(self, batch: Chunk, batch_idx: int) -> None:
@@ -92,7 +97,8 @@ class CharRnnModule(pl.LightningModule):
         self._log_windows(windows.losses, windows.correct / batch.y_NTB[0].numel())
 
     def on_train_start(self) -> None:
-        """Start the clock that speed is measured by."""
+        """Bring a state that was taken up to the network's device and precision; start the clock."""
+        self.h_LBH = self.h_LBH.to(self.net.head.weight)
         self._last_time = time.perf_counter()
 
     def _lr_factor(self, iteration: int) -> float:
@@ -181,7 +187,7 @@ class CharRnnModule(pl.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the carried state; raises ``ValueError`` for another model's checkpoint or another vocabulary."""
+        """Take up the carried state; raises ``ValueError`` for a checkpoint of another model, vocabulary or size."""
         record = checkpoint.get("genlab", {})
         if record.get("model") != "char_rnn":
             raise ValueError(f"`checkpoint` must be of a char_rnn; got {record.get('model')!r} (run_dir)")
@@ -191,8 +197,16 @@ class CharRnnModule(pl.LightningModule):
                 f"`checkpoint` must have the vocabulary of the data, {self.vocabulary.symbols!r}; "
                 f"got {symbols!r} (data.text)"
             )
+        self._refuse_other_sizes(checkpoint["state_dict"])
         self.h_LBH = record["h"]
         self.smoothed_loss, self.smoothed_accuracy = record["smoothed"]
+
+    def _refuse_other_sizes(self, weights: dict[str, Tensor]) -> None:
+        own, other = ({name: tuple(x.shape) for name, x in d.items()} for d in (self.state_dict(), weights))
+        for name in [*own, *other]:
+            if own.get(name) != other.get(name):
+                rule = f"have the model's sizes, {name} of {own.get(name)}"
+                raise refuse("checkpoint", rule, other.get(name), "model.hidden_size, model.num_layers")
 
     # --- the protocol of text evaluation -----------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The char-RNN in NumPy alone: forward, backward through time, optimisers, training and sampling.
 
 It is the twin of ``cell.py`` and ``nets.py``: the same mathematics written a second time, so that each checks the
-other, and it trains by itself: ``python -m genlab.char_rnn.numpy_twin TEXT``. It is also the source of the compiled
+other, and ``numpy_trainer.py`` trains with it alone. It is also the source of the compiled
 engine, which compiles these very functions; that is why they keep to the plain NumPy that a compiler understands:
 loops over time and no keyword arguments.
 
@@ -64,13 +64,23 @@ def view_parameters(flat_P: Array, vocab_size: int, hidden_size: int, num_layers
 # --- forward ---------------------------------------------------------------------------------------------------
 
 
+def recur(h_BH: Array, weight_hh: Array) -> Array:
+    """``W_hh h`` for every stream (B, H)."""
+    return h_BH @ weight_hh.T
+
+
+def recur_back(da_BH: Array, weight_hh: Array) -> Array:
+    """``W_hh^T da`` for every stream (B, H): the way back through ``recur``."""
+    return da_BH @ weight_hh
+
+
 def layer_forward(drive_TBH: Array, h_BH: Array, weight_hh: Array) -> Array:
     """Hidden states (T+1, B, H) of one layer, the given one first: ``h[t+1] = tanh(drive[t] + h[t] W_hh^T)``."""
     steps, batch, hidden = drive_TBH.shape
     h_all = np.empty((steps + 1, batch, hidden), drive_TBH.dtype)
     h_all[0] = h_BH
     for t in range(steps):
-        h_all[t + 1] = np.tanh(drive_TBH[t] + h_all[t] @ weight_hh.T)
+        h_all[t + 1] = np.tanh(drive_TBH[t] + recur(h_all[t], weight_hh))
     return h_all
 
 
@@ -145,7 +155,7 @@ def layer_backward(dy_TBH: Array, dh_BH: Array, h_all: Array, weight_hh: Array) 
         h = h_all[t + 1]
         d = dy_TBH[t] + dh
         da_TBH[t] = d - d * h * h
-        dh = da_TBH[t] @ weight_hh
+        dh = recur_back(da_TBH[t], weight_hh)
     return da_TBH, dh
 
 

@@ -11,19 +11,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genlab.char_rnn.cell import TANH
 from genlab.char_rnn.engines import numpy_parameters
 from genlab.char_rnn.nets import CharRnn
 from genlab.char_rnn.text import Vocabulary
-from genlab.checks import at_least, in_range, positive
+from genlab.checks import at_least, in_range, one_of, positive, refuse
 
 
 @dataclass(frozen=True)
 class Draw:
-    """How the next character is drawn: logits over ``temperature``, the ``top_k`` likeliest (0: all), and of those
-    the fewest that hold ``top_p`` of the probability (1: all). Raises ``ValueError`` out of range.
+    """How the next character is drawn.
+
+    Logits are divided by ``temperature``; the ``top_k`` likeliest stay (0: all), and of those the fewest that hold
+    ``top_p`` of the probability (1: all). Raises ``ValueError`` out of range.
     """
 
     temperature: float = 0.8
@@ -49,7 +51,8 @@ def sample_texts(
     """Draw ``count`` texts of ``length`` characters, returned without their prompts.
 
     Sample i follows ``prompts[i % len(prompts)]``; an empty prompt, or none, starts as a line does. Raises
-    ``ValueError`` for a prompt with characters that the vocabulary lacks.
+    ``ValueError`` for a prompt with characters that the vocabulary lacks, and for an ``engine`` (``auto``,
+    ``compiled``, ``torch``) that cannot draw from this network.
     """
     at_least("count", count, 1, "count")
     at_least("length", length, 1, "length")
@@ -67,6 +70,8 @@ def sample_texts(
 
 def log_probs(net: CharRnn, indices: np.ndarray[Any, np.dtype[np.int64]], engine: str = "auto") -> Any:
     """Nats of each character after the first (T-1,), in one stream from a zero state."""
+    if len(indices) < 2:
+        return np.empty(0)
     if _compiled_fits(net, engine):
         from genlab.char_rnn import compiled
 
@@ -78,7 +83,7 @@ def log_probs(net: CharRnn, indices: np.ndarray[Any, np.dtype[np.int64]], engine
         logits, h = net(x[start : start + len(targets), None], h)
         scores = torch.log_softmax(logits[:, 0].double(), 1)
         parts.append(scores.gather(1, targets[:, None])[:, 0])
-    return torch.cat(parts).cpu().numpy() if parts else np.empty(0)
+    return torch.cat(parts).cpu().numpy()
 
 
 def line_start(vocabulary: Vocabulary) -> str:
@@ -100,9 +105,15 @@ def _prime(net: CharRnn, vocabulary: Vocabulary, prompts: Sequence[str]) -> tupl
 
 
 def _compiled_fits(net: CharRnn, engine: str) -> bool:
+    """Whether the compiled engine draws; raises ``ValueError`` where it is asked for by name and cannot."""
+    one_of("engine", engine, ("auto", "compiled", "torch"), "engine")
     weight = net.head.weight
-    plain = weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
-    return engine != "torch" and plain and net.cell is TANH and importlib.util.find_spec("numba") is not None
+    plain = weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64) and net.cell is TANH
+    fits = plain and importlib.util.find_spec("numba") is not None
+    if engine == "compiled" and not fits:
+        rule = "be torch or auto here, because the compiled engine needs numba and a tanh cell in float32/64 on the CPU"
+        raise refuse("engine", rule, engine, "engine")
+    return fits and engine != "torch"
 
 
 def _sample_compiled(
@@ -139,13 +150,15 @@ def _sample_torch(
 
 def next_distribution(logits_BV: Tensor, draw: Draw) -> Tensor:
     """The probabilities (B, V), float64, that the next characters are drawn from; see ``Draw``."""
-    probs = torch.softmax(logits_BV.double() / draw.temperature, 1)
+    logits = logits_BV.double()
+    logits = logits - logits.amax(1, keepdim=True)  # before the division, which may overflow
+    probs = torch.softmax(logits / draw.temperature, 1)
     if draw.top_k == 0 and draw.top_p == 1:
         return probs
     ordered, order = probs.sort(dim=1, descending=True, stable=True)
     if draw.top_k:
         ordered[:, draw.top_k :] = 0
-    before = ordered.cumsum(1) - ordered
+    before = nn.functional.pad(ordered.cumsum(1)[:, :-1], (1, 0))
     ordered[before >= draw.top_p * ordered.sum(1, keepdim=True)] = 0
     kept = torch.zeros_like(probs).scatter_(1, order, ordered)
     return kept / kept.sum(1, keepdim=True)

@@ -1,10 +1,12 @@
 """A run's folder: which it is, whether a run may start or go on in it, and the files that say how it went."""
 
+import itertools
 import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -13,11 +15,19 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from genlab.checks import refuse
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
 # A run goes on under another value of these: they say how far or where it runs, not what it is.
-MAY_CHANGE = ("run_dir", "trainer.max_steps", "trainer.max_epochs", "data.root", "data.download")
+# Where the data lies may change because its SHA-256 is compared besides.
+MAY_CHANGE = ("run_dir", "trainer.max_steps", "trainer.max_epochs", "data.root", "data.text", "data.download")
 
 
 class RunFolder:
@@ -33,32 +43,84 @@ class RunFolder:
         file = self.path / "status.json"
         if not file.is_file():
             return None
-        status: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            status: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            _ = status["state"], status["iterations"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise refuse("run_dir", "hold a readable status.json", str(file), "run_dir") from error
         return status
 
-    def refuse_foreign(self) -> None:
-        """Raise ``ValueError`` for a folder that holds files and is no run's."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+    def config(self) -> dict[str, Any]:
+        """The config that the folder's run was last trained with; raises ``ValueError`` for a damaged one."""
+        return read_config(self.path / "config.yaml", "run_dir")
+
+    def is_a_runs(self) -> bool:
+        """Whether a run was started here; raises ``ValueError`` for a folder that holds anything else."""
+        if (self.path / "config.yaml").is_file() or (self.path / "status.json").is_file():
+            return True
+        if self.path.exists() and not self.path.is_dir():
+            raise refuse("run_dir", "be a folder", str(self.path), "run_dir")
+        if any(below.is_file() for below in self.path.rglob("*")):
             raise refuse("run_dir", "be new, empty or a run's folder", str(self.path), "run_dir")
+        return False
 
     def refuse_other_config(self, config: Mapping[str, Any]) -> None:
         """Raise ``ValueError`` naming the first field in which the folder's run differs from ``config``."""
-        before: Any = OmegaConf.to_container(OmegaConf.load(self.path / "config.yaml"))
-        old, new = _flatten(before), _flatten(config)
+        before = self.config()
+        old, new = (_moved(_flatten(each), each) for each in (before, config))
         for key in sorted(old.keys() | new.keys()):
             bookkeeping = key in MAY_CHANGE or key.split(".")[0] in ("logger", "callbacks", "evaluators")
-            if not bookkeeping and _moved(old, before).get(key) != _moved(new, config).get(key):
+            if not bookkeeping and old.get(key) != new.get(key):
                 raise ValueError(
                     f"`run_dir` must be new or hold the same run; {self.path} has {key}={old.get(key)}, "
                     f"not {new.get(key)} (run_dir)"
                 )
 
+    def refuse_other_data(self, data: Mapping[str, Any]) -> None:
+        """Raise ``ValueError`` where ``data`` is not, byte for byte, what the folder's run was trained on."""
+        file = self.path / "provenance.json"
+        before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        trained_on = before.get("data", {}).get("sha256")
+        if trained_on not in (None, data["sha256"]):
+            raise ValueError(
+                f"`data` must be what the run was trained on, with SHA-256 {trained_on}; "
+                f"{data['name']} has {data['sha256']} (data)"
+            )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other process from training in the folder; raises ``ValueError`` while one does."""
+        if fcntl is None:  # Windows: nothing keeps them apart there
+            yield
+            return
+        with _refusing_unwritable(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                rule = "not be in use: a run is being trained there now"
+                raise refuse("run_dir", rule, str(self.path), "run_dir") from None
+            yield
+        finally:
+            os.close(descriptor)  # which unlocks it, as the end of the process does
+
     def create(self, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-        """Make the folder with its ``config.yaml`` and ``provenance.json``."""
-        for name in ("checkpoints", "samples", "figures", "evaluation"):
-            (self.path / name).mkdir(parents=True, exist_ok=True)
+        """Make the folder with its ``config.yaml`` and ``provenance.json``.
+
+        A run that goes on keeps its first provenance; each later session is added to its ``resumed``. Raises
+        ``ValueError`` for a folder that cannot be written to.
+        """
+        with _refusing_unwritable(self.path):
+            for name in ("checkpoints", "samples", "figures", "evaluation"):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
         write_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
-        write_json(self.path / "provenance.json", provenance)
+        file = self.path / "provenance.json"
+        if file.is_file():
+            first = json.loads(file.read_text(encoding="utf-8"))
+            provenance = {**first, "resumed": [*first.get("resumed", []), dict(provenance)]}
+        write_json(file, provenance)
 
     def write_status(self, state: str, iterations: int, metrics: Mapping[str, float], reason: str = "") -> None:
         """Write ``status.json``; seconds add up over the sessions of a run that was resumed."""
@@ -73,20 +135,43 @@ class RunFolder:
             "ended": None if state == "running" else _now(),
             "seconds": round(self._earlier + time.monotonic() - self._started, 3),
             "iterations": iterations,
-            "metrics": {name: value for name, value in sorted(metrics.items()) if name not in ("step", "epoch")},
+            "metrics": {name: _short(metrics[name]) for name in sorted(metrics.keys() - {"step", "epoch"})},
         }
         write_json(self.path / "status.json", status)
 
 
-def run_path(cfg: DictConfig) -> Path:
-    """The folder that a run goes to: ``run_dir``, or a new one by overrides (in a sweep) or time."""
-    if cfg.run_dir is not None:
-        return Path(str(cfg.run_dir)).expanduser()
+@contextmanager
+def run_path(cfg: DictConfig) -> Iterator[Path]:
+    """The folder that a run goes to: ``run_dir``, or a new one named by overrides (in a sweep) or by time.
+
+    A new one is made at once, so that no other run can take it, and is gone again if nothing was put into it.
+    """
     hydra = HydraConfig.get()
-    if hydra.mode == RunMode.MULTIRUN:
-        return Path(hydra.sweep.dir) / _file_name(hydra.job.override_dirname or str(hydra.job.num))
-    parent = Path(os.environ.get("GENLAB_RUNS") or "runs") / str(cfg.name)
-    return _unused(parent, datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+    if cfg.run_dir is not None:
+        yield Path(str(cfg.run_dir)).expanduser()
+    elif hydra.mode == RunMode.MULTIRUN:
+        yield Path(hydra.sweep.dir) / _file_name(hydra.job.override_dirname or str(hydra.job.num))
+    else:
+        parent = Path(os.environ.get("GENLAB_RUNS") or "runs").expanduser() / str(cfg.name)
+        made = [folder for folder in (parent, parent.parent) if not folder.exists()]
+        path = _claim(parent, datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+        try:
+            yield path
+        finally:
+            for folder in (path, *made):
+                with suppress(OSError):  # it holds something now
+                    folder.rmdir()
+
+
+def read_config(path: Path, argument: str) -> dict[str, Any]:
+    """A run's ``config.yaml``; raises ``ValueError`` naming ``argument`` for one that is missing or damaged."""
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(path))
+    except (OSError, YAMLError, OmegaConfBaseException) as error:
+        raise refuse(argument, "be a run's folder with a readable config.yaml", str(path.parent), argument) from error
+    if not isinstance(config, dict) or "model" not in config:
+        raise refuse(argument, "be a run's folder, with a run's config.yaml", str(path.parent), argument)
+    return {str(key): value for key, value in config.items()}
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -105,13 +190,29 @@ def write_text(path: Path, content: str) -> None:
     part.replace(path)
 
 
-def _unused(parent: Path, name: str) -> Path:
-    """``parent/name``, made now so that two runs of one second cannot both take it."""
-    for number in range(1000):
+@contextmanager
+def _refusing_unwritable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        rule = f"be a folder that can be written to ({error.strerror})"
+        raise refuse("run_dir", rule, str(path), "run_dir") from error
+
+
+def _claim(parent: Path, name: str) -> Path:
+    """Make ``parent/name``, or the first ``name-1``, ``name-2``... that nobody has made yet."""
+    for number in itertools.count():
         path = parent / (name if number == 0 else f"{name}-{number}")
-        if not path.exists():
-            return path
-    raise RuntimeError(f"no unused folder name below {parent}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if path.parent.is_dir():
+                continue
+            raise refuse("GENLAB_RUNS", "be a folder", str(parent.parent), "environment") from None
+        except OSError as error:
+            raise refuse("GENLAB_RUNS", f"be writable ({error.strerror})", str(parent), "environment") from error
+        return path
+    raise AssertionError
 
 
 def _file_name(overrides: str) -> str:
@@ -123,9 +224,12 @@ def _file_name(overrides: str) -> str:
 
 
 def _moved(flat: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """``flat`` with the run's own folder left out of its values: a run may be moved."""
+    """``flat`` with paths inside the run's own folder taken relative to it: a run may be moved."""
     own = str(config.get("run_dir"))
-    return {key: value.replace(own, "") if isinstance(value, str) else value for key, value in flat.items()}
+    return {
+        key: os.path.relpath(value, own) if isinstance(value, str) and Path(value).is_relative_to(own) else value
+        for key, value in flat.items()
+    }
 
 
 def _flatten(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -136,6 +240,11 @@ def _flatten(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
         else:
             flat[f"{above}{key}"] = value
     return flat
+
+
+def _short(value: float) -> float:
+    """A float32's own digits, without those that turning it into a float64 has added."""
+    return float(f"{value:.7g}")
 
 
 def _now() -> str:

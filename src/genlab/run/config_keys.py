@@ -31,7 +31,11 @@ def refuse_added_keys(cfg: DictConfig, overrides: Sequence[str]) -> None:
     parser = OverridesParser.create()
     for override in parser.parse_overrides(list(overrides)):
         key = override.key_or_group
-        if not override.is_add() or key.startswith("hydra.") or (config_dir() / key).is_dir():
+        if (
+            not (override.is_add() or override.is_force_add())
+            or key.startswith("hydra.")
+            or (config_dir() / key).is_dir()
+        ):
             continue
         parent, _, name = key.rpartition(".")
         node = OmegaConf.select(cfg, parent) if parent else cfg
@@ -40,8 +44,26 @@ def refuse_added_keys(cfg: DictConfig, overrides: Sequence[str]) -> None:
         known = _arguments(node, name)
         if known is None or name in known:
             continue
-        shown = [f"{parent}.{argument}" if parent else argument for argument in known]
-        raise ValueError(f"{key}: no such key{nearest_hint(key, shown)}")
+        raise ValueError(f"{key}: no such key{_nearest(parent, name, known)}")
+
+
+def nearest_key(cfg: DictConfig, key: str, others: Sequence[str] = ()) -> str:
+    """A hint for ``key``, which ``cfg`` lacks: that it may be added, or what is nearest among keys and ``others``."""
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(cfg, parent) if parent else None
+    if isinstance(node, DictConfig) and "_target_" in node:
+        known = _arguments(node, name)
+        if known is not None and name in known:
+            return f"; to add it: +{key}=..."
+    if isinstance(node, DictConfig):
+        return _nearest(parent, name, [str(below) for below in node])
+    return nearest_hint(key, [*leaf_keys(cfg), *others])
+
+
+def _nearest(parent: str, name: str, known: Sequence[str]) -> str:
+    """The nearest of ``known`` below ``parent``: only the last part is compared, for the rest is the same in all."""
+    prefix = f"did you mean {parent}." if parent else "did you mean "
+    return nearest_hint(name, known).replace("did you mean ", prefix)
 
 
 def _arguments(node: DictConfig, added: str) -> list[str] | None:

@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
 def main(cfg: DictConfig) -> Outcome:
     """Print what was found; what needs mending stands at the end."""
-    findings = [*_versions(), *_machine(), *_data(Path(cfg.root).expanduser()), *_tools(), *_wandb()]
+    findings = [*_versions(), *_machine(), *_data(Path(str(cfg.root)).expanduser()), *_tools(), *_wandb()]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for finding in findings:
         mark = Text("!", style="bold yellow") if finding.mend else Text("+", style="green")

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -9,11 +10,25 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopAtOnce(BaseException):
+    """Ends training where it stands.
+
+    Not KeyboardInterrupt: Lightning answers that one by ending the process, and a whole sweep with it.
+    """
+
 
 class StopOnSignal(Callback):
     """Ends training at the end of a step once a signal has come; ``stopped`` then says so."""
 
     stopped = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take SIGTERM back from Lightning, which would end training with an error of its own."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._handle)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -24,8 +39,11 @@ class StopOnSignal(Callback):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Handle the signals within the block, and give their handlers back after it."""
-        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Handle the signals within the block, and give their handlers back after it; threads cannot."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         try:
             yield
         finally:
@@ -34,6 +52,6 @@ class StopOnSignal(Callback):
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.stopped:
-            raise KeyboardInterrupt
+            raise StopAtOnce
         self.stopped = True
         print("\nstopping at the end of this step (again: at once)", file=sys.stderr)

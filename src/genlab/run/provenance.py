@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 import genlab
+from genlab.run.command_line import typed_words
 
 PACKAGES = (
     "genlab",
@@ -32,7 +33,7 @@ def provenance(seed: int, data: Mapping[str, Any]) -> dict[str, Any]:
     """What there is to know about a run that starts now; ``data`` is the datamodule's own account."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["genlab", *sys.argv[0].split()[1:], *sys.argv[1:]]),
+        "command": shlex.join(["genlab", *sys.argv[0].split()[1:], *typed_words()]),
         "folder": os.getcwd(),
         "seed": seed,
         **commit(),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
 
+from genlab.checks import refuse
 from genlab.reporting.curves import draw_curves
 from genlab.reporting.page import write_page
 from genlab.reporting.runs import RunRecord, find_runs, read_run
@@ -14,7 +15,11 @@ def main(cfg: DictConfig) -> Outcome:
     """Write the page. Raises ``ValueError`` for folders that are no runs."""
     patterns = [str(run) for run in cfg.runs] if isinstance(cfg.runs, ListConfig) else [str(cfg.runs)]
     records = [_with_curves(folder) for folder in find_runs(patterns)]
-    path = write_page(records, Path(cfg.output), title=cfg.title)
+    output = Path(str(cfg.output)).expanduser()
+    try:
+        path = write_page(records, output, title=str(cfg.title))
+    except OSError as error:
+        raise refuse("output", f"be a file that can be written ({error.strerror})", str(output), "output") from error
     print(f"{len(records)} run{'s' if len(records) != 1 else ''} on one page: open {path}")
     return Outcome("done", path.parent)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
 
-from genlab.checks import refuse
+from genlab.checks import at_least, refuse
 from genlab.run.artifacts import write_text
 from genlab.run.outcome import Outcome
 from genlab.run.trained import Trained, load_trained
@@ -19,8 +19,11 @@ def main(cfg: DictConfig) -> Outcome:
     else:
         content = "\n\n".join(_draw(cfg, trained, cfg.temperature)) + "\n"
         default = "generated_text.txt"
-    path = Path(cfg.output) if cfg.output else trained.folder / "samples" / default
-    write_text(path, content)
+    path = Path(str(cfg.output)).expanduser() if cfg.output else trained.folder / "samples" / default
+    try:
+        write_text(path, content)
+    except OSError as error:
+        raise refuse("output", f"be a file that can be written ({error.strerror})", str(path), "output") from error
     print(f"{content}\nwritten to {path}")
     return Outcome("done", trained.folder)
 
@@ -38,7 +41,7 @@ def _sweep(cfg: DictConfig, trained: Trained) -> str:
 
 def _draw(cfg: DictConfig, trained: Trained, temperature: float) -> list[str]:
     prompts = [str(cfg.prompt)] if cfg.prompt is not None else trained.module.prompts or [""]
-    chosen = [prompts[i % len(prompts)] for i in range(max(int(cfg.count), 1))]
+    chosen = [prompts[i % len(prompts)] for i in range(at_least("count", cfg.count, 1, "count"))]
     texts = trained.module.sample(
         cfg.count,
         cfg.length,

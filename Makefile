@@ -1,0 +1,73 @@
+# genlab's commands. `make help` lists them; `make demo` and `make test` do all the set-up themselves.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+GENLAB := $(BIN)/genlab
+
+DEMO       ?= runs/demo
+DEMO_STEPS ?= 20000
+CORPUS     ?= python_docs
+
+# The models of the demo: each has a target demo-<model> that leaves a run in $(DEMO)/<model>.
+DEMO_MODELS := char_rnn
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-quick clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## create .venv and install genlab, with the versions of constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	@echo "== installing into $(VENV) (torch is large: a few minutes on a slow line)"
+	@$(PYTHON) -c 'import sys; sys.exit("genlab needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+demo: install $(addprefix demo-,$(DEMO_MODELS)) ## train every model on a small budget and write one report page
+	@$(GENLAB) report runs=$(DEMO) output=$(DEMO)/report.html title="genlab demo"
+	@echo "== done. Open $(DEMO)/report.html in a browser; then try: $(GENLAB) --help"
+
+demo-char_rnn: install
+	@echo "== char-RNN: training on $(CORPUS), evaluating, sampling"
+	@$(GENLAB) train experiment=char_rnn data.corpus=$(CORPUS) trainer.max_steps=$(DEMO_STEPS) run_dir=$(DEMO)/char_rnn
+	@$(GENLAB) evaluate run=$(DEMO)/char_rnn
+	@$(GENLAB) sample run=$(DEMO)/char_rnn temperature=0.8 length=1000
+	@$(GENLAB) sample run=$(DEMO)/char_rnn temperature=[0.4,0.6,0.8,1.0,1.2,1.4] length=500 >/dev/null
+
+test: install lint types unit ## check style, types and every test
+	@echo "== all tests passed. What to read next: README.md, or: make demo"
+
+lint: install ## check style with ruff
+	@echo "== ruff"
+	@$(BIN)/ruff check src tests
+	@$(BIN)/ruff format --check src tests
+
+types: install ## check types with mypy
+	@echo "== mypy"
+	@$(BIN)/mypy
+
+unit: install ## run the tests
+	@echo "== pytest"
+	@$(BIN)/python -m pytest -n 2 --dist loadscope
+
+format: install ## format the code with ruff
+	@$(BIN)/ruff format src tests
+	@$(BIN)/ruff check --fix src tests
+
+golden: install ## make the golden runs anew (say in the commit why they changed)
+	@$(BIN)/python -m pytest tests/char_rnn/test_golden.py --regenerate-golden -q
+
+bench: install ## compare speeds with what people would use instead, a few minutes
+	@$(BIN)/python -m genlab.benchmarks
+
+bench-quick: install ## the same in seconds, to see that it runs
+	@$(BIN)/python -m genlab.benchmarks --quick
+
+clean: ## remove the environment and caches, but no run and no data
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

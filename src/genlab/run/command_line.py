@@ -1,0 +1,81 @@
+"""The words after the verb: Hydra's flags wherever they stand, and what a sweep's runs are called."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from genlab.checks import nearest_hint
+
+# Overrides with these keys never take part in the name of a sweep's run.
+_NAMING = "hydra.job.config.override_dirname.exclude_keys="
+_NEVER_NAMED = ("run_dir", "logger")
+
+# Keys whose value is a text or a path: it is taken as it stands, commas, spaces, equal signs and all.
+TEXTS = ("prompt", "title", "output", "run", "runs", "run_dir", "root", "data.text", "data.root")
+
+
+def prepared(words: Sequence[str]) -> list[str]:
+    """``words`` as Hydra's parser wants them: flags before overrides, and runs of a sweep named by what varies.
+
+    Raises ``ValueError`` for a flag that there is not, or one with a wrong value.
+    """
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        known, unknown = parser.parse_known_intermixed_args(list(words))
+    except argparse.ArgumentError as error:
+        raise ValueError(str(error)) from error
+    if unknown:
+        flags = [name for action in parser._actions for name in action.option_strings]
+        raise ValueError(f"{unknown[0]}: no such flag{nearest_hint(unknown[0], flags)} (--hydra-help lists them)")
+    overrides = list(known.overrides)
+    flags = _without(words, overrides)
+    if known.multirun:
+        return [*flags, *overrides, _NAMING + _constants(overrides)]
+    return [*flags, *map(_as_text, overrides)]
+
+
+def quoted(text: str) -> str:
+    """``text`` as Hydra's grammar quotes it, to be read back as it stands."""
+    return '"' + re.sub(r'(\\*)"', r'\1\1\\"', re.sub(r"(\\+)$", r"\1\1", text)) + '"'
+
+
+def _as_text(override: str) -> str:
+    """Quote the value of a key of ``TEXTS``, unless Hydra's own syntax is meant: quotes, a list, ``${...}``, null."""
+    key, equals, value = override.partition("=")
+    in_quotes = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    a_list = value.startswith("[") and value.endswith("]")
+    if not equals or key.lstrip("+") not in TEXTS or in_quotes or a_list:
+        return override
+    if value in ("", "null", "???") or "${" in value:
+        return override
+    return f"{key}={quoted(value)}"
+
+
+def is_sweep(words: Sequence[str]) -> bool:
+    """Whether prepared words are those of a sweep."""
+    return any(word.startswith(_NAMING) for word in words)
+
+
+def typed_words() -> list[str]:
+    """The words of this process's command line after the verb, as they were typed but for the order."""
+    return [word for word in sys.argv[1:] if not word.startswith(_NAMING)]
+
+
+def _without(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The flags and their values: a value that looks like an override stands before it."""
+    backwards = list(reversed(words))
+    for override in overrides:
+        backwards.remove(override)
+    return list(reversed(backwards))
+
+
+def _constants(overrides: Sequence[str]) -> str:
+    """The keys that have one value in the whole sweep, as a list in Hydra's grammar."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    keys = [override.key_or_group for override in parsed if not override.is_sweep_override()]
+    return f"[{','.join(dict.fromkeys([*_NEVER_NAMED, *keys]))}]"

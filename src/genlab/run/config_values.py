@@ -1,0 +1,86 @@
+"""The values that are checked before anything heavy is imported: the seed, the optimiser's and the trainer's options.
+
+A model, its data and its callbacks check their own when they are made; what is here belongs to torch and Lightning,
+whose own messages do not say where in the config a value stands.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig
+
+from genlab.checks import at_least, in_range, one_of, positive, refuse
+
+PRECISIONS = ("32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
+LARGEST_SEED = 2**32 - 1
+
+
+def refuse_values(cfg: DictConfig) -> None:
+    """Raise ``ValueError`` (one line, with the config path) for a value out of range or of the wrong type."""
+    if not re.fullmatch(r"[\w+=,-][\w.+=,-]*", str(cfg.name)):
+        raise refuse("name", "be a folder's name: letters, digits and . _ + = , -", cfg.name, "name")
+    if at_least("seed", cfg.seed, 0, "seed") > LARGEST_SEED:
+        raise refuse("seed", f"be at most {LARGEST_SEED}", cfg.seed, "seed")
+    _check_trainer(cfg.trainer)
+    for path, node in optimizers(cfg):
+        _check_optimizer(path, node)
+
+
+def optimizers(node: DictConfig, above: str = "") -> Iterator[tuple[str, DictConfig]]:
+    """Every part of the config that is made into one of torch's optimisers, with its path."""
+    for key in map(str, node):
+        below = node._get_node(key)
+        if isinstance(below, DictConfig) and not below._is_none():
+            if str(below.get("_target_", "")).startswith("torch.optim."):
+                yield above + key, below
+            else:
+                yield from optimizers(below, f"{above}{key}.")
+
+
+def _check_trainer(trainer: DictConfig) -> None:
+    for name in ("max_steps", "max_epochs"):
+        if trainer[name] != -1:
+            at_least(name, trainer[name], 1, f"trainer.{name}")
+    if trainer.max_steps == -1 and trainer.max_epochs == -1:
+        raise refuse("max_steps", "be an integer >= 1 where trainer.max_epochs is -1", -1, "trainer.max_steps")
+    for name in ("val_check_interval", "log_every_n_steps"):
+        at_least(name, trainer[name], 1, f"trainer.{name}")
+    one_of("precision", trainer.precision, PRECISIONS, "trainer.precision")
+    one_of("accelerator", trainer.accelerator, ACCELERATORS, "trainer.accelerator")
+    if trainer.devices != 1:
+        raise refuse("devices", "be 1: a run trains on one device", trainer.devices, "trainer.devices")
+
+
+def _check_optimizer(path: str, node: DictConfig) -> None:
+    for name, check in OPTIMIZER_OPTIONS.items():
+        if name in node:
+            check(name, node[name], f"{path}.{name}")
+
+
+def _not_negative(name: str, value: Any, path: str) -> None:
+    in_range(name, value, 0, math.inf, path)
+
+
+def _share(name: str, value: Any, path: str) -> None:
+    in_range(name, value, 0, 1, path, high_open=True)
+
+
+def _shares(name: str, value: Any, path: str) -> None:
+    if not isinstance(value, ListConfig) or len(value) != 2:
+        raise refuse(name, "be two numbers in [0, 1)", value, path)
+    for index, share in enumerate(value):
+        _share(name, share, f"{path}[{index}]")
+
+
+OPTIMIZER_OPTIONS: dict[str, Callable[[str, Any, str], object]] = {
+    "lr": positive,
+    "eps": _not_negative,
+    "weight_decay": _not_negative,
+    "lr_decay": _not_negative,
+    "momentum": _share,
+    "alpha": _share,
+    "betas": _shares,
+}

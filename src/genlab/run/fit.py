@@ -1,0 +1,208 @@
+"""Training itself: the Trainer around a datamodule and a module, and a run folder that is true whatever happens."""
+
+import logging
+import shlex
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
+
+from genlab.checks import one_of, refuse
+from genlab.run.artifacts import RunFolder
+from genlab.run.command_line import quoted, typed_words
+from genlab.run.config_values import optimizers
+from genlab.run.interrupt import StopAtOnce, StopOnSignal
+from genlab.run.last_checkpoint import save_checkpoint
+from genlab.run.metrics_csv import MetricsCsv
+from genlab.run.outcome import Failed, Interrupted, Outcome
+from genlab.run.progress import iterations_in_all
+from genlab.run.provenance import provenance
+
+
+def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: bool) -> Outcome:
+    """Train in ``folder``; ``config`` is ``cfg`` resolved, as plain values.
+
+    Raises ``ValueError`` for what is refused before anything is written; ``Failed`` and ``Interrupted`` once the
+    run's folder says so too.
+    """
+    _quieten()
+    pl.seed_everything(cfg.seed, verbose=False)
+    data, module = build(cfg)
+    if (precisions := getattr(module, "precisions", None)) is not None:
+        one_of("precision", cfg.trainer.precision, precisions, "trainer.precision")
+    trainer, stop = _trainer(cfg)
+    if resume:
+        folder.refuse_other_data(data.provenance())
+    checkpoint = folder.last_checkpoint if resume and folder.last_checkpoint.is_file() else None
+    start = _first_iteration(checkpoint)
+    with folder.locked(), stop.listening():
+        folder.create(config, provenance(cfg.seed, data.provenance()))
+        folder.write_status("running", start, {})
+        print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
+        outcome = _run(folder, trainer, stop, module, data, config, checkpoint, start)
+    _draw_curves(folder)
+    return outcome
+
+
+def build(cfg: DictConfig) -> tuple[Any, pl.LightningModule]:
+    """The datamodule, and the module that is handed the datamodule's facts and the optimiser."""
+    data = instantiate(cfg.data)
+    _try_optimizers(cfg)
+    return data, instantiate(cfg.model, optimizer=instantiate(cfg.optimizer), **data.facts())
+
+
+def _try_optimizers(cfg: DictConfig) -> None:
+    """Make each optimiser once, over nothing that matters; raises ``ValueError`` with the path of one that refuses."""
+    for path, node in optimizers(cfg):
+        make = instantiate(node)
+        try:
+            make([torch.nn.Parameter(torch.zeros(1))])
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"`{path}` must be what {node['_target_']} takes; it says: {error} ({path})") from error
+
+
+def _trainer(cfg: DictConfig) -> tuple[pl.Trainer, StopOnSignal]:
+    stop = StopOnSignal()
+    callbacks = [instantiate(callback) for callback in cfg.callbacks.values()]
+    loggers: list[Logger] = [instantiate(logger) for logger in cfg.logger.values()]
+    options = {key: value for key, value in cfg.trainer.items() if not str(key).startswith("_")}
+    try:
+        trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=[*callbacks, stop], logger=loggers)
+    except Exception as error:
+        cause = error.__cause__ or error
+        if not isinstance(cause, (MisconfigurationException, ImportError, ValueError, RuntimeError)):
+            raise
+        shown = ", ".join(f"{key}={options[key]}" for key in ("accelerator", "devices", "precision"))
+        raise ValueError(f"`trainer` must be what this machine can do; {shown}: {_flat(cause)} (trainer)") from error
+    if trainer.precision != cfg.trainer.precision:  # Lightning has taken another one, with a warning
+        rule = f"be one that this machine has; here it would be {trainer.precision}"
+        raise refuse("precision", rule, cfg.trainer.precision, "trainer.precision")
+    return trainer, stop
+
+
+def _first_iteration(checkpoint: Path | None) -> int:
+    """The iteration that training goes on from; raises ``ValueError`` for a checkpoint that cannot be read."""
+    if checkpoint is None:
+        return 0
+    try:
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    except Exception as error:  # torch raises many kinds for a damaged file
+        rule = "be of a run with a whole last.ckpt (delete it to start anew)"
+        raise refuse("run_dir", rule, str(checkpoint), "run_dir") from error
+
+
+def _run(
+    folder: RunFolder,
+    trainer: pl.Trainer,
+    stop: StopOnSignal,
+    module: pl.LightningModule,
+    data: pl.LightningDataModule,
+    config: Mapping[str, Any],
+    checkpoint: Path | None,
+    start: int,
+) -> Outcome:
+    """Train with the folder's status kept true whatever happens."""
+    try:
+        with _open_loggers(trainer, config, start):
+            trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+            save_checkpoint(trainer, folder.last_checkpoint)
+            if stop.stopped and trainer.global_step != iterations_in_all(trainer):
+                raise StopAtOnce
+    except (KeyboardInterrupt, StopAtOnce):
+        return _end(folder, trainer, "interrupted", "stopped by the user")
+    except Exception as error:
+        return _end(folder, trainer, "failed", _reason(error, trainer, config), error)
+    return _end(folder, trainer, "done", "")
+
+
+def _reason(error: Exception, trainer: pl.Trainer, config: Mapping[str, Any]) -> str:
+    """Why a run failed, in one line."""
+    if isinstance(error, MisconfigurationException) and "could not find the monitored key" in str(error):
+        logged = sorted(trainer.callback_metrics.keys() - {"step", "epoch"})
+        return str(
+            refuse("monitor", f"be logged by the model: one of {', '.join(logged)}", config["monitor"], "monitor")
+        )
+    return f"{type(error).__name__}: {_flat(error)}"
+
+
+@contextmanager
+def _open_loggers(trainer: pl.Trainer, config: Mapping[str, Any], start: int) -> Iterator[None]:
+    """Hand every logger the run's config, and close each afterwards: a sweep's next run must not go on in it."""
+    opened: list[Logger] = []
+    status = "failed"
+    try:
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsCsv):
+                logger.resume(start)
+            logger.log_hyperparams(dict(config))
+            opened.append(logger)
+        yield
+        status = "success"
+    except StopAtOnce:
+        status = "aborted"
+        raise
+    finally:
+        for logger in opened:
+            logger.finalize(status)
+            if (finish := getattr(getattr(logger, "experiment", None), "finish", None)) is not None:
+                finish(exit_code=0 if status == "success" else 1)
+
+
+def _end(folder: RunFolder, trainer: pl.Trainer, state: str, reason: str, error: Exception | None = None) -> Outcome:
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    finite = {name: value for name, value in metrics.items() if abs(value) < float("inf")}
+    folder.write_status(state, trainer.global_step, finite, reason)
+    count = f"{trainer.global_step:,} iterations"
+    if state == "failed":
+        raise Failed(f"failed after {count}: {reason} ({folder.path})") from error
+    if state == "interrupted":
+        raise Interrupted(f"interrupted after {count}; to go on: {_command_to_go_on(folder)}")
+    print(f"done: {count}; genlab evaluate run={shlex.quote(str(folder.path))}")
+    return Outcome("done", folder.path)
+
+
+def _command_to_go_on(folder: RunFolder) -> str:
+    """The command of this run, for a shell: a sweep's with its folder, a single run's with its own."""
+    words = typed_words()
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        key, place = "hydra.sweep.dir", str(HydraConfig.get().sweep.dir)
+    else:
+        key, place = "run_dir", str(folder.path)
+    if not any(word.lstrip("+").startswith(f"{key}=") for word in words):
+        words = [*words, f"{key}={quoted(place) if key.startswith('hydra') else place}"]
+    return shlex.join(["genlab", "train", *words])
+
+
+def _draw_curves(folder: RunFolder) -> None:
+    from genlab.reporting.curves import draw_curves
+    from genlab.reporting.runs import read_run
+
+    draw_curves(read_run(folder.path), folder.path / "figures")
+
+
+def _flat(error: object) -> str:
+    return " ".join(str(error).split())
+
+
+def _quieten() -> None:
+    """Keep Lightning's notices about hardware and other products, and warnings that do not apply, off the screen."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in (
+        ".*does not have many workers.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*tensorboardX.*",
+        ".*AMP with fp16 is not supported on CPU.*",
+        ".*treespec, LeafSpec.*",
+        ".*resuming from a checkpoint that ended before the epoch ended.*",
+    ):
+        warnings.filterwarnings("ignore", message)

@@ -1,0 +1,79 @@
+"""A sweep: says which run is going, keeps a failed one from taking the others with it, and sums up at the end."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
+
+from genlab.run.config_files import config_dir
+from genlab.run.config_keys import refuse_added_keys
+from genlab.run.error_line import one_line
+from genlab.run.outcome import Interrupted, Outcome
+
+
+def refuse_sweep(verb: str, words: Sequence[str]) -> None:
+    """Raise what a run of the sweep would raise for a wrong key or option, before the sweep's folder is made.
+
+    Every option of a group is tried, and the first value of every other key.
+    """
+    typed = [word for word in words if "=" in word or word.startswith("~")]
+    parsed = OverridesParser.create().parse_overrides(typed)
+    values = [_values(override) for override in parsed]
+    tries = max((len(each) for override, each in zip(parsed, values, strict=True) if _is_group(override)), default=1)
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        for number in range(tries):
+            overrides = [each[min(number, len(each) - 1)] for each in values if each]
+            cfg = hydra.compose(verb, overrides=overrides, return_hydra_config=True)
+            refuse_added_keys(cfg, overrides)
+
+
+def _values(override: Override) -> list[str]:
+    """The override once for each of its values; none where they are drawn from an interval."""
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    if not override.is_discrete_sweep():
+        return []
+    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+
+
+def _is_group(override: Override) -> bool:
+    return (config_dir() / override.key_or_group).is_dir()
+
+
+class Sweep:
+    """The runs of one command with ``-m``, one after another in this process; none for a single run."""
+
+    def __init__(self, verb: str) -> None:
+        self.verb = verb
+        self.outcomes: list[Outcome] = []
+        self.interrupted = ""
+
+    def run(self, cfg: DictConfig, work: Callable[[], Outcome]) -> None:
+        """Do one run's work. A stop by the user stops the sweep; anything else that ends a run ends only that one."""
+        job = HydraConfig.get().job
+        name = job.override_dirname or str(job.num)
+        print(f"--- run {len(self.outcomes) + 1}: {name}", flush=True)
+        try:
+            self.outcomes.append(work())
+        except Interrupted as stop:
+            self.interrupted = f"{stop}"
+            raise KeyboardInterrupt from stop
+        except Exception as error:
+            reason = one_line(error, self.verb, ())
+            print(f"genlab {self.verb}: {reason}", file=sys.stderr)
+            self.outcomes.append(Outcome("failed", reason=reason, name=name))
+
+    def summary(self) -> int:
+        """Print how many runs were done and which failed; returns the exit code."""
+        failed = [outcome for outcome in self.outcomes if outcome.state == "failed"]
+        if self.outcomes:
+            print(f"--- {len(self.outcomes) - len(failed)} of {len(self.outcomes)} runs done", flush=True)
+        for outcome in failed:
+            print(f"failed: {outcome.name}: {outcome.reason}", file=sys.stderr)
+        return 1 if failed else 0

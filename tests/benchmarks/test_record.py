@@ -1,0 +1,116 @@
+"""The table and the files, on made-up figures."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import genlab
+from genlab.benchmarks.record import (
+    HEADINGS,
+    TABLE_BEGINS,
+    TABLE_ENDS,
+    Record,
+    markdown,
+    print_table,
+    rows,
+    write_docs,
+    write_record,
+)
+from genlab.benchmarks.rounds import Case, compare
+
+
+@pytest.fixture
+def record() -> Record:
+    fast = {"genlab train": [5000.0, 5200.0], "nn.RNN loop, 1 thread": [1000.0, 1000.0]}
+    slow = {"genlab train": [9.0, 9.0], "nn.RNN loop, 1 thread": [10.0, 10.0], "nn.RNN loop, 2 threads": [12.0, 12.0]}
+    cases = [
+        Case("training, batch 1", "100x20", "updates/s", fast, [compare(fast, "genlab train", "nn.RNN loop", 4)], 1e-6),
+        Case("training, batch 64", "256x50", "updates/s", slow, [compare(slow, "genlab train", "nn.RNN loop", 1)]),
+    ]
+    versions = {"python": "3.11.2", "torch": "2.14.1", "numpy": "2.4.6", "numba": "0.68.1"}
+    machine = {"processor": "a made-up CPU", "cores": 2, "capability": "AVX2"}
+    return Record("2026-01-31T12:00:00+00:00", 200.0, 2, False, "0123456789abcdef", True, versions, machine, cases)
+
+
+def test_rows(record: Record) -> None:
+    assert rows(record.cases) == [
+        (
+            "training, batch 1 (updates/s)",
+            "100x20",
+            "nn.RNN loop, 1 thread",
+            "5,100",
+            "1,000",
+            "5.10 (5.05 to 5.15)",
+            "4",
+            "yes",
+        ),
+        (
+            "training, batch 64 (updates/s)",
+            "256x50",
+            "nn.RNN loop, 2 threads",
+            "9.0",
+            "12.0",
+            "0.75 (0.75 to 0.75)",
+            "1",
+            "no",
+        ),
+    ]
+
+
+def test_large_ratios_have_one_digit(record: Record) -> None:
+    rates = {"we": [20_000.0], "they": [900.0]}
+    (row,) = rows([Case("w", "s", "u", rates, [compare(rates, "we", "they", 20)])])
+    assert row[5] == "22.2 (22.2 to 22.2)"
+
+
+def test_markdown_is_one_table_and_its_conditions(record: Record) -> None:
+    table, conditions = markdown(record).split("\n\n")
+    lines = table.splitlines()
+    assert len(lines) == 4
+    assert {line.count("|") for line in lines} == {len(HEADINGS) + 1}
+    assert "a made-up CPU, 2 cores" in conditions
+    assert "commit 0123456789 with changes" in conditions
+
+
+def test_the_printed_table_says_what_was_reached(record: Record) -> None:
+    printed = StringIO()
+    print_table(Console(width=200, file=printed), record)
+    text = printed.getvalue()
+    assert "5.10 (5.05 to 5.15)" in text
+    assert text.count("yes") == 1
+    assert "torch 2.14.1" in text
+
+
+def test_json_holds_every_round(record: Record, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "latest.json"
+    write_record(path, record)
+    content = json.loads(path.read_text())
+    assert content["cases"][1]["rates"]["nn.RNN loop, 2 threads"] == [12.0, 12.0]
+    assert content["cases"][0]["comparisons"][0]["ratio"]["median"] == pytest.approx(5.1)
+    assert content["cases"][0]["difference"] == 1e-6
+    assert content["cases"][1]["difference"] is None
+
+
+def test_docs_keep_the_text_around_the_table(record: Record, tmp_path: Path) -> None:
+    path = tmp_path / "benchmarks.md"
+    path.write_text(f"# Above\n\n{TABLE_BEGINS}\nold\n{TABLE_ENDS}\n\nBelow\n")
+    write_docs(path, record)
+    first = path.read_text()
+    write_docs(path, record)
+    assert path.read_text() == first == f"# Above\n\n{TABLE_BEGINS}\n\n{markdown(record)}\n\n{TABLE_ENDS}\n\nBelow\n"
+
+
+def test_docs_without_markers_are_left_alone(record: Record, tmp_path: Path) -> None:
+    path = tmp_path / "benchmarks.md"
+    path.write_text(f"no table {TABLE_BEGINS}")
+    with pytest.raises(ValueError, match="--write-docs"):
+        write_docs(path, record)
+    assert path.read_text() == f"no table {TABLE_BEGINS}"
+
+
+def test_the_projects_page_has_the_markers() -> None:
+    text = (Path(genlab.__file__).parents[2] / "docs" / "benchmarks.md").read_text()
+    assert 0 < text.index(TABLE_BEGINS) < text.index(TABLE_ENDS)

@@ -1,0 +1,21 @@
+"""What all tests share: hypothesis without a deadline, and a way to write the golden files anew."""
+
+import pytest
+from hypothesis import settings
+
+# The first example of a test may compile or load a library: time is no property here.
+settings.register_profile("genlab", deadline=None, print_blob=True)
+settings.load_profile("genlab")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--regenerate-golden",
+        action="store_true",
+        help="write the files in tests/golden anew; the commit says why they changed",
+    )
+
+
+@pytest.fixture
+def regenerate_golden(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--regenerate-golden"))
