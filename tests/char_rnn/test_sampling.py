@@ -325,3 +325,15 @@ def test_a_sure_network_is_scored_without_overflow(make_net: MakeNet) -> None:
     for engine in ("compiled", "torch"):
         scores = log_probs(net, np.array([0, 1, 2, 0]), engine)
         np.testing.assert_allclose(scores, [0, -2000, -1000], atol=1e-12)
+
+
+@pytest.mark.parametrize("draw_all", [sampling._sample_torch, sampling._sample_compiled])
+def test_a_uniform_number_on_an_edge_draws_what_begins_there(make_net: MakeNet, draw_all: Callable[..., Any]) -> None:
+    """Probabilities 0, 1/4, 1/4, 1/4, 1/4: what cannot be is not drawn, not even by a zero."""
+    net = make_net()
+    with torch.no_grad():
+        net.head.weight.zero_()
+        net.head.bias.copy_(torch.tensor([-2000.0, 0, 0, 0, 0]))
+    uniforms = np.array([[0.0], [0.25], [0.5], [0.75], [1 - 2**-53]])
+    drawn = draw_all(net, net.head.bias.detach()[None].clone(), net.initial_state(1), uniforms, Draw(1.0))
+    assert drawn[:, 0].tolist() == [1, 2, 3, 4, 4]

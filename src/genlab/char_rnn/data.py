@@ -153,7 +153,9 @@ class CharRnnDataModule(pl.LightningDataModule):
         held_out = Streams(indices, 1, count)
         x_TB, y_TB = held_out.x_BS.t(), held_out.y_BS.t()
         windows = [(x_TB[i : i + 128], y_TB[i : i + 128]) for i in range(0, length, 128)]
-        return DataLoader(cast("Dataset[tuple[Tensor, Tensor]]", windows), batch_size=None)
+        # A generator of its own: a loader draws a seed whenever it is gone through, and training must not miss it.
+        own = torch.Generator()
+        return DataLoader(cast("Dataset[tuple[Tensor, Tensor]]", windows), batch_size=None, generator=own)
 
     def _progress(self) -> tuple[int, int]:
         assert self.trainer is not None

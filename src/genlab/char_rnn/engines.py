@@ -6,7 +6,9 @@ engine and a run may go on with another. What an engine cannot do it says before
 """
 
 import importlib.util
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,9 +19,11 @@ from torch.optim import Optimizer
 from genlab.char_rnn import numpy_twin
 from genlab.char_rnn.cell import TANH
 from genlab.char_rnn.nets import CharRnn
-from genlab.char_rnn.numpy_optimizers import RULES, Hyper
-from genlab.char_rnn.numpy_twin import Moments, Parameters, view_parameters
+from genlab.char_rnn.numpy_optimizers import RULES, Hyper, Moments
+from genlab.char_rnn.numpy_twin import Parameters, view_parameters
 from genlab.checks import one_of, refuse
+
+LOG = logging.getLogger("genlab.engines")
 
 ENGINES = ("auto", "compiled", "torch", "numpy")
 
@@ -94,6 +98,8 @@ def _optimizer_obstacle(optimizer: Optimizer) -> str | None:
         "lr_decay",
         "initial_accumulator_value",
     ]
+    if name == "Adam":
+        refused.append("decoupled_weight_decay")
     if name == "RMSprop":
         refused.append("momentum")
     used = [option for option in refused if group.get(option)]
@@ -131,7 +137,9 @@ class NumpyEngine:
         if name == "compiled":
             from genlab.char_rnn import compiled
 
-            self._train = compiled.train_windows
+            if not compiled.is_compiled():
+                LOG.warning("compiling the engine: about 20 seconds, once on this machine")
+            self._train: Callable[..., Any] = partial(compiled.train_windows, cores=torch.get_num_threads())
         else:
             self._train = numpy_twin.train_windows
 
@@ -177,11 +185,11 @@ class NumpyEngine:
         flats = [torch.cat([p.detach().reshape(-1) for p in parameters]).numpy()]
         flats.append(np.zeros_like(flats[0]))
         for key in _moment_keys(self.optimizer):
-            parts = [self.optimizer.state[p].get(key) for p in parameters]
+            parts = [self.optimizer.state.get(p, {}).get(key) for p in parameters]
             known = [torch.zeros_like(p) if part is None else part for p, part in zip(parameters, parts, strict=True)]
             flats.append(torch.cat([part.detach().reshape(-1) for part in known]).numpy())
         flats += [np.zeros_like(flats[0]) for _ in range(4 - len(flats))]
-        steps = self.optimizer.state[parameters[0]].get("step", 0)
+        steps = self.optimizer.state.get(parameters[0], {}).get("step", 0)
         return Moments(*flats), int(steps)
 
     def _put_back(self, flat: Moments, steps: int, lr: float) -> None:
@@ -196,11 +204,10 @@ class NumpyEngine:
             for parameter, value, grad, *moments in zip(self.net.parameters(), *columns, strict=True):
                 parameter.copy_(value.view_as(parameter))
                 parameter.grad = grad.view_as(parameter).clone()
-                state = self.optimizer.state[parameter]
                 for key, moment in zip(keys, moments, strict=True):
-                    state[key] = moment.view_as(parameter).clone()
+                    self.optimizer.state[parameter][key] = moment.view_as(parameter).clone()
                 if counted:
-                    state["step"] = torch.tensor(float(steps))
+                    self.optimizer.state[parameter]["step"] = torch.tensor(float(steps))
         self.optimizer.param_groups[0]["lr"] = lr
 
 

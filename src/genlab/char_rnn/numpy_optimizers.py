@@ -31,6 +31,15 @@ class Hyper(NamedTuple):
     debias2: Any
 
 
+class Moments(NamedTuple):
+    """The flat vectors that training moves: parameters, their gradients, and the optimiser's two moments (P,)."""
+
+    p: Array
+    g: Array
+    a: Array
+    b: Array
+
+
 def clip(g: Any, limit: Any) -> Any:
     """Clip to [-limit, limit] by value; a NaN stays one, so that it is found and not hidden."""
     return np.minimum(np.maximum(g, -limit), limit)

@@ -16,12 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab.char_rnn.numpy_optimizers import RULES, Hyper
+from genlab.char_rnn.numpy_optimizers import RULES, Hyper, Moments
 from genlab.char_rnn.numpy_sampling import sample
 from genlab.char_rnn.numpy_twin import (
     Array,
     Indices,
-    Moments,
     Parameters,
     count_parameters,
     forward,

@@ -1,4 +1,4 @@
-"""The char-RNN in NumPy alone: forward, backward through time, optimisers, training and sampling.
+"""The char-RNN in NumPy alone: forward, backward through time, and training window by window.
 
 It is the twin of ``cell.py`` and ``nets.py``: the same mathematics written a second time, so that each checks the
 other, and ``numpy_trainer.py`` trains with it alone. It is also the source of the compiled
@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab.char_rnn.numpy_optimizers import Hyper, update
+from genlab.char_rnn.numpy_optimizers import Hyper, Moments, update
 
 Array = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
+
+tanh = np.tanh
 
 
 class Parameters(NamedTuple):
@@ -74,13 +76,18 @@ def recur_back(da_BH: Array, weight_hh: Array) -> Array:
     return da_BH @ weight_hh
 
 
+def recur_gradient(da: Array, before: Array, grad: Array) -> None:
+    """The gradient of ``W_hh``: the outer products of all steps and streams (rows of both), added up in one product."""
+    np.dot(da.T, before, grad)
+
+
 def layer_forward(drive_TBH: Array, h_BH: Array, weight_hh: Array) -> Array:
     """Hidden states (T+1, B, H) of one layer, the given one first: ``h[t+1] = tanh(drive[t] + h[t] W_hh^T)``."""
     steps, batch, hidden = drive_TBH.shape
     h_all = np.empty((steps + 1, batch, hidden), drive_TBH.dtype)
     h_all[0] = h_BH
     for t in range(steps):
-        h_all[t + 1] = np.tanh(drive_TBH[t] + recur(h_all[t], weight_hh))
+        h_all[t + 1] = tanh(drive_TBH[t] + recur(h_all[t], weight_hh))
     return h_all
 
 
@@ -181,7 +188,7 @@ def backward(
         dh0_LBH[layer] = dh0
         da = da_TBH.reshape(rows, hidden)
         before = np.ascontiguousarray(h_all[layer, :-1]).reshape(rows, hidden)
-        np.dot(da.T, before, grads.weight_hh[layer])
+        recur_gradient(da, before, grads.weight_hh[layer])
         grads.bias_ih[layer][:] = da.sum(0)
         grads.bias_hh[layer][:] = grads.bias_ih[layer]
         if layer == 0:
@@ -215,15 +222,6 @@ def window(x_TB: Indices, y_TB: Indices, h_LBH: Array, params: Parameters, grads
 # --- training -------------------------------------------------------------------------------------------------
 
 
-class Moments(NamedTuple):
-    """The flat vectors that training moves: parameters, their gradients, and the optimiser's two moments (P,)."""
-
-    p: Array
-    g: Array
-    a: Array
-    b: Array
-
-
 def train_windows(
     x_NTB: Indices,
     y_NTB: Indices,
@@ -250,5 +248,10 @@ def train_windows(
         losses[n], correct[n] = window(x_NTB[n], y_NTB[n], h_LBH, params, grads)
         c = hyper_N7[n]
         constants = Hyper(c[0], c[1], c[2], c[3], c[4], c[5], c[6])
-        update(rule, flat.p, flat.g, flat.a, flat.b, constants, limit)
+        update_all(rule, flat, constants, limit)
     return losses, correct
+
+
+def update_all(rule: int, flat: Moments, constants: Hyper, limit: Any) -> None:
+    """One update of every parameter."""
+    update(rule, flat.p, flat.g, flat.a, flat.b, constants, limit)

@@ -31,6 +31,8 @@ class TextSamples(Callback):
         """Drop samples that a resumed run will draw again."""
         self.path = Path(trainer.default_root_dir) / "samples" / "training.txt"
         self._last = trainer.global_step
+        self._rows: list[list[object]] = []
+        self._logged = 0
         if self.path.is_file():
             text = self.path.read_text(encoding="utf-8")
             later = [found.start() for found in _HEADING.finditer(text) if int(found[1]) > self._last]
@@ -53,13 +55,27 @@ class TextSamples(Callback):
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{heading}\n{prompt}{text}\n\n")
         SAMPLES.info("%s", prompt + text)
-        _log_text(trainer, iteration, prompt, text)
+        self._log_text(trainer, iteration, prompt, text)
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Hand over the table of all samples."""
+        self._log_table(trainer)
 
-def _log_text(trainer: Trainer, iteration: int, prompt: str, text: str) -> None:
-    """Hand the sample to every logger that has a way to take text: a table's row, or a text by name and step."""
-    for logger in trainer.loggers:
-        if (log_text := getattr(logger, "log_text", None)) is not None:
-            log_text(key="samples", columns=["iteration", "prompt", "text"], data=[[iteration, prompt, text]])
-        elif (add_text := getattr(getattr(logger, "experiment", None), "add_text", None)) is not None:
-            add_text("samples", f"**{prompt}**{text}", iteration)
+    def _log_text(self, trainer: Trainer, iteration: int, prompt: str, text: str) -> None:
+        """Hand the sample to every logger that takes text by name and step, and now and then the table of all."""
+        for logger in trainer.loggers:
+            if (add_text := getattr(getattr(logger, "experiment", None), "add_text", None)) is not None:
+                add_text("samples", f"**{prompt}**{text}", iteration)
+        self._rows.append([iteration, prompt, text])
+        if len(self._rows).bit_count() == 1:  # 1, 2, 4, 8...: all tables together are no longer than two of the last
+            self._log_table(trainer)
+
+    def _log_table(self, trainer: Trainer) -> None:
+        """Hand all samples so far to every logger that takes a table, unless it has them already."""
+        if len(self._rows) == self._logged:
+            return
+        self._logged = len(self._rows)
+        for logger in trainer.loggers:
+            if (log_text := getattr(logger, "log_text", None)) is not None:
+                columns = ["iteration", "prompt", "text"]
+                log_text(key="samples", columns=columns, data=list(self._rows), step=trainer.global_step)

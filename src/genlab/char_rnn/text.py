@@ -24,10 +24,10 @@ _INSIDE_SENTENCE = re.compile(r"(?<=[A-Za-z0-9,;] )[A-Z][a-z]+(?:'[a-z]+)*")
 
 
 def to_ascii(text: str) -> str:
-    """Transliterate ``text`` to ASCII and keep only the characters of ``string.printable``; case is kept.
+    r"""Transliterate ``text`` to ASCII and keep only the characters of ``string.printable``; case is kept.
 
     Quotes, dashes, ellipses, accents and ligatures become their ASCII form. Line ends of every kind
-    (``\\r\\n``, ``\\r``, NEL, LS, PS) become ``\\n``, so that a file gives the same symbols whichever system
+    (``\r\n``, ``\r``, NEL, LS, PS) become ``\n``, so that a file gives the same symbols whichever system
     wrote it. Other control characters, and characters without an ASCII form, are dropped.
     """
     text = _LINE_END.sub("\n", text)

@@ -1,4 +1,4 @@
-"""Finishing words: given the first half of a word, does the model make a word of the corpus from it?"""
+"""Finishing words: whether the model makes a word of the corpus from the first half of one."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence

@@ -89,7 +89,9 @@ def _runs_table(records: Sequence[RunRecord]) -> str:
 
 def _floor_table(records: Sequence[RunRecord]) -> str:
     """The n-gram floors, which are the same for every run of a text."""
-    floors: Mapping[str, Any] = next((r.evaluation["ngram_floor"] for r in records if "ngram_floor" in r.evaluation), {})
+    floors: Mapping[str, Any] = next(
+        (r.evaluation["ngram_floor"] for r in records if "ngram_floor" in r.evaluation), {}
+    )
     rows = [
         [f"{floor['order']}-gram", _number(floor["bits"], 3), _number(floor["nats"], 3)]
         for floor in floors.get("by_order", [])
@@ -106,7 +108,8 @@ def _sample(record: RunRecord) -> str:
     text = record.samples.get("generated_text.txt", "")
     if not text:
         return ""
-    return f"{setting(record)}, seed {record.config.get('seed')}, drawn at temperature 0.8:\n\n```text\n{text[:_SAMPLE]}\n```"
+    heading = f"{setting(record)}, seed {record.config.get('seed')}, drawn at temperature 0.8:"
+    return f"{heading}\n\n```text\n{text[:_SAMPLE]}\n```"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

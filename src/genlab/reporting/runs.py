@@ -76,10 +76,8 @@ def find_runs(patterns: Sequence[str]) -> list[Path]:
 
 
 def _folders(pattern: str) -> list[Path]:
-    if Path(pattern).exists():  # a name like 'lr=[0.1]' is a folder before it is a glob
-        matches = [pattern]
-    else:
-        matches = sorted(glob.glob(os.path.expanduser(pattern), recursive=True))
+    is_path = Path(pattern).exists()  # a name like 'lr=[0.1]' is a folder before it is a glob
+    matches = [pattern] if is_path else sorted(glob.glob(os.path.expanduser(pattern), recursive=True))
     return [Path(match) for match in matches if os.path.isdir(match)]
 
 

@@ -169,7 +169,7 @@ def read_config(path: Path, argument: str) -> dict[str, Any]:
         config = OmegaConf.to_container(OmegaConf.load(path))
     except (OSError, YAMLError, OmegaConfBaseException) as error:
         raise refuse(argument, "be a run's folder with a readable config.yaml", str(path.parent), argument) from error
-    if not isinstance(config, dict) or "model" not in config:
+    if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
         raise refuse(argument, "be a run's folder, with a run's config.yaml", str(path.parent), argument)
     return {str(key): value for key, value in config.items()}
 

@@ -51,13 +51,12 @@ def nearest_key(cfg: DictConfig, key: str, others: Sequence[str] = ()) -> str:
     """A hint for ``key``, which ``cfg`` lacks: that it may be added, or what is nearest among keys and ``others``."""
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else None
-    if isinstance(node, DictConfig) and "_target_" in node:
-        known = _arguments(node, name)
-        if known is not None and name in known:
-            return f"; to add it: +{key}=..."
-    if isinstance(node, DictConfig):
-        return _nearest(parent, name, [str(below) for below in node])
-    return nearest_hint(key, [*leaf_keys(cfg), *others])
+    if not isinstance(node, DictConfig):
+        return nearest_hint(key, [*leaf_keys(cfg), *others])
+    hint = _nearest(parent, name, [str(below) for below in node])
+    if not hint and "_target_" in node and name in (_arguments(node, name) or []):
+        return f"; to add it: +{key}=..."
+    return hint
 
 
 def _nearest(parent: str, name: str, known: Sequence[str]) -> str:

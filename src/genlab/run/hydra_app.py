@@ -15,7 +15,7 @@ from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.error_line import is_the_callers, one_line
 from genlab.run.outcome import Interrupted, Outcome
-from genlab.run.sweep import Sweep, refuse_sweep
+from genlab.run.sweep import Sweep, check_sweep
 
 Task = Callable[[DictConfig], Outcome]
 
@@ -39,7 +39,7 @@ def run_verb(verb: str, words: Sequence[str]) -> int:
     try:
         words = prepared(words)
         if is_sweep(words):
-            refuse_sweep(verb, words)
+            sweep.count = check_sweep(verb, words)
         _under_hydra(verb, words, task)
         for error in errors:
             raise error

@@ -8,10 +8,15 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from genlab.checks import positive
+from genlab.run.metrics_csv import MetricsCsv
 
 
 class LastCheckpoint(Callback):
-    """Saves at the end of a training step once ``every_seconds`` have gone by since the last save."""
+    """Saves before a training step once ``every_seconds`` have gone by since the last save.
+
+    Before a step, for the validation that may follow the step before it is over then: a run that goes on repeats
+    none of its figures and lacks none.
+    """
 
     def __init__(self, path: str | Path, every_seconds: float = 30.0) -> None:
         self.path = Path(path)
@@ -21,17 +26,21 @@ class LastCheckpoint(Callback):
         """Start the clock."""
         self._saved_at = time.monotonic()
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Save if it is time, or if the run is about to stop."""
-        if time.monotonic() - self._saved_at >= self.every_seconds or trainer.should_stop:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Save if it is time."""
+        if time.monotonic() - self._saved_at >= self.every_seconds and trainer.global_step:
             save_checkpoint(trainer, self.path)
             self._saved_at = time.monotonic()
 
 
 def save_checkpoint(trainer: Trainer, path: Path) -> None:
-    """Save beside ``path`` and rename, so that the checkpoint there is always a whole one."""
+    """Save beside ``path`` and rename, so that the checkpoint there is always a whole one.
+
+    The figures up to it are written out first: no process that is killed leaves a checkpoint ahead of them.
+    """
+    for logger in trainer.loggers:
+        if isinstance(logger, MetricsCsv):
+            logger.flush()
     part = path.with_name(f".{path.name}.part")
     trainer.save_checkpoint(part)
     with part.open("rb+") as file:

@@ -4,6 +4,7 @@ Lightning's own CSV logger starts its file anew; here a run that is resumed keep
 """
 
 import csv
+import io
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,12 +43,12 @@ class MetricsCsv(Logger):
         """Take up an existing file, without the rows after ``iteration``: they will be logged again."""
         if not self.path.is_file():
             return
-        with self.path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = [row for row in reader if _iteration(row) <= iteration]
-            self._columns = list(reader.fieldnames or ["step"])
-        self._rows = rows
-        self._rewrite()
+        text = self.path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # a process that was killed may have left half a line
+        reader = csv.DictReader(io.StringIO(whole))
+        self._rows = [row for row in reader if _iteration(row) <= iteration]
+        self._columns = list(reader.fieldnames or ["step"])
+        self._rewrite(len(self._rows))
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -56,7 +57,8 @@ class MetricsCsv(Logger):
         row = str(0 if step is None else step)
         if self._rows and self._rows[-1]["step"] == row:
             self._rows[-1] |= figures
-            self._written = min(self._written, len(self._rows) - 1)
+            if self._written == len(self._rows):
+                self._written = 0  # the row is in the file already, and changes there
         else:
             self._rows.append({"step": row, **figures})
         new = [name for name in figures if name not in self._columns]
@@ -70,26 +72,32 @@ class MetricsCsv(Logger):
 
     def save(self) -> None:
         """Append the rows that are final; the last one may still grow."""
-        if self._written == 0 and len(self._rows) > 1:
-            self._rewrite()
-        elif len(self._rows) - 1 > self._written:
-            self._append(self._rows[self._written : -1])
-            self._written = len(self._rows) - 1
+        self._write(len(self._rows) - 1)
+
+    def flush(self) -> None:
+        """Write the last row too."""
+        self._write(len(self._rows))
 
     def finalize(self, status: str) -> None:
         """Write the last row too."""
-        if self._rows:
-            self._rewrite()
+        self.flush()
+
+    def _write(self, stop: int) -> None:
+        if self._written == 0 and stop > 0:
+            self._rewrite(stop)
+        elif stop > self._written:
+            self._append(self._rows[self._written : stop])
+            self._written = stop
 
     def _append(self, rows: list[dict[str, str]]) -> None:
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self._columns, lineterminator="\n").writerows(rows)
 
-    def _rewrite(self) -> None:
+    def _rewrite(self, stop: int) -> None:
         lines = [",".join(self._columns)]
-        lines += [",".join(row.get(name, "") for name in self._columns) for row in self._rows]
+        lines += [",".join(row.get(name, "") for name in self._columns) for row in self._rows[:stop]]
         write_text(self.path, "\n".join(lines) + "\n")
-        self._written = len(self._rows)
+        self._written = stop
 
 
 def _iteration(row: Mapping[str, str]) -> int:

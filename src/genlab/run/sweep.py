@@ -1,5 +1,6 @@
 """A sweep: says which run is going, keeps a failed one from taking the others with it, and sums up at the end."""
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 
@@ -16,10 +17,11 @@ from genlab.run.error_line import one_line
 from genlab.run.outcome import Interrupted, Outcome
 
 
-def refuse_sweep(verb: str, words: Sequence[str]) -> None:
-    """Raise what a run of the sweep would raise for a wrong key or option, before the sweep's folder is made.
+def check_sweep(verb: str, words: Sequence[str]) -> int | None:
+    """The number of runs that ``words`` ask for, or None where only the sweeper knows.
 
-    Every option of a group is tried, and the first value of every other key.
+    Raises what a run would raise for a wrong key or option, before the sweep's folder is made: every option of a
+    group is tried, and the first value of every other key.
     """
     typed = [word for word in words if "=" in word or word.startswith("~")]
     parsed = OverridesParser.create().parse_overrides(typed)
@@ -31,6 +33,8 @@ def refuse_sweep(verb: str, words: Sequence[str]) -> None:
             overrides = [each[min(number, len(each) - 1)] for each in values if each]
             cfg = hydra.compose(verb, overrides=overrides, return_hydra_config=True)
             refuse_added_keys(cfg, overrides)
+    counted = str(cfg.hydra.sweeper._target_).endswith(".BasicSweeper") and not cfg.hydra.sweeper.get("params")
+    return math.prod(map(len, values)) if counted else None
 
 
 def _values(override: Override) -> list[str]:
@@ -51,6 +55,7 @@ class Sweep:
 
     def __init__(self, verb: str) -> None:
         self.verb = verb
+        self.count: int | None = None
         self.outcomes: list[Outcome] = []
         self.interrupted = ""
 
@@ -58,7 +63,8 @@ class Sweep:
         """Do one run's work. A stop by the user stops the sweep; anything else that ends a run ends only that one."""
         job = HydraConfig.get().job
         name = job.override_dirname or str(job.num)
-        print(f"--- run {len(self.outcomes) + 1}: {name}", flush=True)
+        of = f" of {self.count}" if self.count else ""
+        print(f"--- run {len(self.outcomes) + 1}{of}: {name}", flush=True)
         try:
             self.outcomes.append(work())
         except Interrupted as stop:

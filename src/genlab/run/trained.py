@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from genlab.checks import one_of
+from genlab.run.artifacts import read_config
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,12 @@ def load_trained(run: str, checkpoint: str = "best") -> Trained:
         raise ValueError(f"`run` must be a run's folder; got {run!r}, which has no config.yaml (run)")
     if not path.is_file():
         raise ValueError(f"`checkpoint` must be there; got {checkpoint!r}, but {path} does not exist (checkpoint)")
-    config = OmegaConf.load(config_file)
-    assert isinstance(config, DictConfig)
+    config = OmegaConf.create(read_config(config_file, "run"))
     content = _read(path)
-    record = content.get("genlab") or {}
-    module = _rebuild(config, record, path)
     try:
+        module = _rebuild(config, content.get("genlab") or {}, path)
         module.load_state_dict(content["state_dict"])
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"`checkpoint` must fit the run's config; {path}: {reason} (checkpoint)") from error
     digest = sha256(path.read_bytes()).hexdigest()
@@ -54,12 +53,14 @@ def load_trained(run: str, checkpoint: str = "best") -> Trained:
 def _read(path: Path) -> dict[str, Any]:
     """The checkpoint's content; only tensors and plain values are ever unpickled."""
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"`checkpoint` must be a genlab checkpoint; cannot read {path}: {reason} (checkpoint)"
         ) from error
+    if not isinstance(content, dict):
+        raise ValueError(f"`checkpoint` must be a genlab checkpoint; {path} holds something else (checkpoint)")
     return content
 
 

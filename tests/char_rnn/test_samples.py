@@ -1,0 +1,77 @@
+"""The samples that training writes: when, after which prompt, where to, and what a resumed run does with them."""
+
+import logging
+import re
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from genlab.char_rnn.module import CharRnnModule
+from genlab.char_rnn.samples import TextSamples
+
+
+@pytest.fixture
+def module() -> CharRnnModule:
+    return CharRnnModule(partial(torch.optim.SGD, lr=0.1), "\n HRaory", ["Har", "Ro"], hidden_size=4)
+
+
+def follow(folder: Path, module: CharRnnModule, iterations: list[int], loggers: tuple[Any, ...] = ()) -> str:
+    """Run the callback as a trainer would that starts at the first iteration and ends steps at the others."""
+    trainer: Any = SimpleNamespace(default_root_dir=folder, global_step=iterations[0], loggers=loggers)
+    samples = TextSamples(every=100, length=12)
+    samples.on_train_start(trainer, module)
+    for iteration in iterations[1:]:
+        trainer.global_step = iteration
+        samples.on_train_batch_end(trainer, module, None, None, 0)
+    path = folder / "samples" / "training.txt"
+    return path.read_text() if path.is_file() else ""
+
+
+def headings(text: str) -> list[tuple[int, str]]:
+    return [
+        (int(i), p)
+        for i, p in re.findall(r"^=== iteration (\d+) \| smoothed loss \d+\.\d+ \| prompt '(\w*)' ===$", text, re.M)
+    ]
+
+
+def test_a_sample_is_drawn_whenever_a_multiple_is_passed(
+    tmp_path: Path, module: CharRnnModule, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "genlab.samples"):
+        text = follow(tmp_path, module, [0, 60, 99, 130, 199, 200, 450])
+    assert headings(text) == [(130, "Ro"), (200, "Har"), (450, "Har")]
+    (expected,) = module.sample(1, 12, temperature=0.8, seed=130, prompts=["Ro"])
+    assert f"===\nRo{expected}\n\n===" in text
+    assert [record.getMessage()[:2] for record in caplog.records] == ["Ro", "Ha", "Ha"]
+
+
+def test_a_resumed_run_writes_what_the_straight_one_would_have_written(tmp_path: Path, module: CharRnnModule) -> None:
+    straight = follow(tmp_path / "straight", module, [0, 100, 200, 300, 400])
+    follow(tmp_path / "resumed", module, [0, 100, 200, 300])
+    assert follow(tmp_path / "resumed", module, [200, 300, 400]) == straight
+    assert follow(tmp_path / "resumed", module, [0, 100]) == straight[: straight.index("=== iteration 200")]
+
+
+def test_a_text_without_names_is_sampled_from_the_start_of_a_line(tmp_path: Path, module: CharRnnModule) -> None:
+    module.prompts = []
+    assert headings(follow(tmp_path, module, [0, 100])) == [(100, "")]
+
+
+def test_every_logger_that_takes_text_gets_it(tmp_path: Path, module: CharRnnModule) -> None:
+    rows: list[Any] = []
+    board = SimpleNamespace(add_text=lambda name, text, step: rows.append((name, text, step)))
+    table = SimpleNamespace(log_text=lambda **row: rows.append(row))
+    follow(tmp_path, module, [0, 100], (table, SimpleNamespace(experiment=board), SimpleNamespace()))
+    (text,) = module.sample(1, 12, temperature=0.8, seed=100, prompts=["Ro"])
+    assert rows[0] == {"key": "samples", "columns": ["iteration", "prompt", "text"], "data": [[100, "Ro", text]]}
+    assert rows[1] == ("samples", f"**Ro**{text}", 100)
+
+
+@pytest.mark.parametrize("name", ["every", "length", "temperature"])
+def test_what_is_out_of_range_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"^`{name}` must "):
+        TextSamples(**{name: 0})

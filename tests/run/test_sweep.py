@@ -1,0 +1,88 @@
+"""Sweeps with -m: a folder each, named by what varies, and no run takes the others with it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from genlab.run import train
+from genlab.run.outcome import Interrupted
+
+
+def folders(place: Path) -> list[str]:
+    return sorted(path.parent.name for path in place.rglob("status.json"))
+
+
+def test_each_run_has_a_folder_named_by_what_varies(genlab, tiny, place: Path) -> None:
+    answer = genlab("train", *tiny(trainer__max_steps=2, model__hidden_size="4,8", data__seq_len="5,10"), "-m")
+    assert (answer.code, answer.err) == (0, "")
+    names = [f"data.seq_len={length},model.hidden_size={size}" for length in (5, 10) for size in (4, 8)]
+    assert folders(place) == sorted(names)
+    lines = answer.out.splitlines()
+    assert [line for line in lines if line.startswith("---")] == [
+        *(f"--- run {number} of 4: {name}" for number, name in enumerate(run_order(lines), start=1)),
+        "--- 4 of 4 runs done",
+    ]
+    assert sorted(run_order(lines)) == sorted(names)
+
+
+def run_order(lines: list[str]) -> list[str]:
+    return [line.partition(": ")[2] for line in lines if line.startswith("--- run ")]
+
+
+def test_a_failed_run_does_not_stop_the_others(genlab, tiny, place: Path) -> None:
+    answer = genlab("train", "-m", *tiny(trainer__max_steps=2, model__hidden_size="-1,4"))
+    assert answer.code == 1
+    assert folders(place) == ["model.hidden_size=4"]
+    reason = "`hidden_size` must be an integer >= 1; got -1 (model.hidden_size)"
+    assert answer.err == f"genlab train: {reason}\nfailed: model.hidden_size=-1: {reason}\n"
+    assert answer.out.endswith("--- 1 of 2 runs done\n")
+
+
+def test_a_swept_experiment_gives_each_its_own_folder(genlab, tiny, place: Path) -> None:
+    words = tiny(trainer__max_steps=2, experiment="char_rnn,char_rnn_reference", data__batch_size=1)
+    answer = genlab("train", "-m", *words)
+    assert answer.code == 0, answer
+    assert folders(place) == ["experiment=char_rnn", "experiment=char_rnn_reference"]
+
+
+def test_the_same_sweep_in_the_same_folder_goes_on(genlab, tiny, place: Path) -> None:
+    def sweep(max_steps: int) -> tuple:
+        words = tiny(trainer__max_steps=max_steps, model__hidden_size="4,8")
+        return genlab("train", "-m", "hydra.sweep.dir=sweep", *words)
+
+    assert sweep(20).code == 0
+    assert sweep(20).out.count("is finished (20 iterations): nothing to do") == 2
+    assert sweep(40).out.count("going on from iteration 20") == 2
+
+
+def test_a_stop_by_the_user_stops_the_sweep(genlab, tiny, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def main(cfg):
+        seen.append(cfg.model.hidden_size)
+        raise Interrupted("interrupted after 1 iterations; to go on: ...")
+
+    monkeypatch.setattr(train, "main", main)
+    answer = genlab("train", "-m", *tiny(model__hidden_size="4,8"))
+    assert (answer.code, seen) == (130, [4])
+    assert answer.err == "interrupted after 1 iterations; to go on: ...\n"
+
+
+def test_single_runs_write_no_sweep(genlab, trained, place: Path) -> None:
+    assert genlab("sample", f"run={trained}", "length=3").code == 0
+    assert [path.name for path in place.iterdir()] == ["trained"]
+
+
+def test_samples_may_be_swept_without_litter(genlab, trained, place: Path) -> None:
+    answer = genlab("sample", "-m", f"run={trained}", "length=3", "seed=1,2")
+    assert (answer.code, answer.err) == (0, "")
+    assert [path.name for path in place.iterdir()] == ["trained"]
+
+
+def test_the_sweeps_provenance_is_the_command_that_was_typed(genlab, tiny, place: Path) -> None:
+    assert genlab("train", "-m", *tiny(trainer__max_steps=1, seed="0,1")).code == 0
+    for path in place.rglob("provenance.json"):
+        command = json.loads(path.read_text())["command"]
+        assert command.startswith("genlab train -m data.text=")
+        assert "exclude_keys" not in command
