@@ -9,6 +9,7 @@ same reason; and for large layers the products with the recurrent weights, which
 import hashlib
 import inspect
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -129,23 +130,28 @@ _alone, _shared, _help_out, sample, log_prob = _entries(_digest())
 
 # Where the recurrent weights outgrow this, a second core's cache pays for talking to it.
 SHARED_HIDDEN = 384
-_BLAS = ThreadpoolController()
+
+
+def one_blas_thread() -> None:
+    """Hold BLAS to one thread from now on: its threads would wait in loops on the very cores that work here.
+
+    The products are too short to be shared among threads by BLAS itself. To be called once by whoever trains, not
+    around every call: OpenBLAS starts its threads anew each time that the limit is lifted.
+    """
+    import_module("scipy.linalg.cython_blas")  # numba's BLAS, which it would load only later
+    ThreadpoolController().limit(limits=1, user_api="blas")
 
 
 def train_windows(x_NTB, y_NTB, resets_N, h_LBH, params, grads, flat, rule, hyper_N7, limit, cores=1):
-    """``numpy_twin.train_windows`` compiled, on one core or, for large layers, on two.
-
-    The products are too short for BLAS to share among threads by itself, so it is held to one meanwhile.
-    """
+    """``numpy_twin.train_windows`` compiled, on one core or, for large layers, on two."""
     rest = x_NTB, y_NTB, resets_N, h_LBH
-    with _BLAS.limit(limits=1, user_api="blas"):
-        if cores < 2 or h_LBH.shape[2] < SHARED_HIDDEN or sys.platform == "win32":
-            return _alone(*rest, params, grads, flat, rule, hyper_N7, limit)
-        rows, streams = x_NTB.shape[1] * x_NTB.shape[2], x_NTB.shape[2]
-        with two_cores.two_cores(_help_out, params.weight_hh, grads.weight_hh, flat, rows, streams) as shared:
-            params = params._replace(weight_hh=shared.layers)
-            grads = grads._replace(weight_hh=shared.layers)
-            return _shared(*rest, params, grads, shared, rule, hyper_N7, limit)
+    if cores < 2 or h_LBH.shape[2] < SHARED_HIDDEN or sys.platform == "win32":
+        return _alone(*rest, params, grads, flat, rule, hyper_N7, limit)
+    rows, streams = x_NTB.shape[1] * x_NTB.shape[2], x_NTB.shape[2]
+    with two_cores.two_cores(_help_out, params.weight_hh, grads.weight_hh, flat, rows, streams) as shared:
+        params = params._replace(weight_hh=shared.layers)
+        grads = grads._replace(weight_hh=shared.layers)
+        return _shared(*rest, params, grads, shared, rule, hyper_N7, limit)
 
 
 def is_compiled() -> bool:

@@ -139,6 +139,7 @@ class NumpyEngine:
 
             if not compiled.is_compiled():
                 LOG.warning("compiling the engine: about 20 seconds, once on this machine")
+            compiled.one_blas_thread()
             self._train: Callable[..., Any] = partial(compiled.train_windows, cores=torch.get_num_threads())
         else:
             self._train = numpy_twin.train_windows

@@ -15,6 +15,9 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeRemai
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+BAR_FROM = 96  # columns of a terminal that a bar is drawn in; below that the figures need the room
+BAR_ROOM = 34  # what the bar and the word before it take
+
 SAMPLES = logging.getLogger("genlab.samples")
 
 
@@ -40,14 +43,9 @@ class Progress(Callback):
             self._open(trainer)
 
     def _open(self, trainer: Trainer) -> None:
-        self.bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            _Count(),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(compact=True),
-            console=self.console,
-        )
+        wide = [TextColumn("{task.description}"), BarColumn(bar_width=24)] if self.console.width >= BAR_FROM else []
+        columns = [*wide, _Count(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn(compact=True)]
+        self.bar = Bar(*columns, console=self.console)
         total = iterations_in_all(trainer)
         self.task = self.bar.add_task("training", total=total, completed=trainer.global_step, figures="")
         self.live = Live(self._render(), console=self.console, refresh_per_second=8)
@@ -64,7 +62,7 @@ class Progress(Callback):
         now = time.monotonic()
         speed = (trainer.global_step - self._first) / max(now - self._began, 1e-9)
         if self.live is not None:
-            figures = f"{self._figures(trainer)}  {speed:,.0f} it/s"
+            figures = self._that_fit(trainer, f"{speed:,.0f} it/s")
             self.bar.update(self.task, completed=trainer.global_step, figures=figures)
             self.live.update(self._render())
         elif now - self._plain_at >= self.plain_seconds:
@@ -89,6 +87,7 @@ class Progress(Callback):
             self.live.stop()
             self.live = None
             SAMPLES.removeHandler(self._handler)
+            SAMPLES.propagate = True
 
     def _render(self) -> Group:
         line = Text(self.sample.replace("\n", " "), style="dim", no_wrap=True, overflow="ellipsis")
@@ -98,14 +97,23 @@ class Progress(Callback):
         total = iterations_in_all(trainer)
         of = f" of {total:,}" if total else ""
         self.console.print(
-            f"iteration {trainer.global_step:,}{of}  {self._figures(trainer)}  {speed:,.0f} it/s",
+            "  ".join([f"iteration {trainer.global_step:,}{of}", *self._figures(trainer), f"{speed:,.0f} it/s"]),
             soft_wrap=True,
         )
 
-    def _figures(self, trainer: Trainer) -> str:
+    def _that_fit(self, trainer: Trainer, speed: str) -> str:
+        """As many figures as the terminal is wide enough for, the first ones first, and the speed."""
+        total = f"{iterations_in_all(trainer) or trainer.global_step:,}"
+        taken = 2 * len(total) + len("/ 00:00:00 ") + (BAR_ROOM if self.console.width >= BAR_FROM else 0)
+        figures = self._figures(trainer)
+        while figures and taken + len("  ".join([*figures, speed])) > self.console.width:
+            figures.pop()
+        return "  ".join([*figures, speed])
+
+    def _figures(self, trainer: Trainer) -> list[str]:
         metrics = trainer.callback_metrics
         shown = [(label, float(metrics[name])) for name, label in self.quantities.items() if name in metrics]
-        return "  ".join(f"{label} {value:.3f}" for label, value in shown)
+        return [f"{label} {value:.3f}" if abs(value) < 1e5 else f"{label} {value:.3g}" for label, value in shown]
 
 
 class _Count(ProgressColumn):
