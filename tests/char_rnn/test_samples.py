@@ -62,13 +62,28 @@ def test_a_text_without_names_is_sampled_from_the_start_of_a_line(tmp_path: Path
 
 
 def test_every_logger_that_takes_text_gets_it(tmp_path: Path, module: CharRnnModule) -> None:
-    rows: list[Any] = []
-    board = SimpleNamespace(add_text=lambda name, text, step: rows.append((name, text, step)))
-    table = SimpleNamespace(log_text=lambda **row: rows.append(row))
-    follow(tmp_path, module, [0, 100], (table, SimpleNamespace(experiment=board), SimpleNamespace()))
+    texts: list[Any] = []
+    board = SimpleNamespace(add_text=lambda name, text, step: texts.append((name, text, step)))
+    follow(tmp_path, module, [0, 100, 200], (SimpleNamespace(experiment=board), SimpleNamespace()))
     (text,) = module.sample(1, 12, temperature=0.8, seed=100, prompts=["Ro"])
-    assert rows[0] == {"key": "samples", "columns": ["iteration", "prompt", "text"], "data": [[100, "Ro", text]]}
-    assert rows[1] == ("samples", f"**Ro**{text}", 100)
+    assert texts[0] == ("samples", f"**Ro**{text}", 100)
+    assert [step for _, _, step in texts] == [100, 200]
+
+
+def test_tables_of_samples_are_few_and_the_last_has_them_all(tmp_path: Path, module: CharRnnModule) -> None:
+    tables: list[Any] = []
+    trainer: Any = SimpleNamespace(default_root_dir=tmp_path, global_step=0)
+    trainer.loggers = [SimpleNamespace(log_text=lambda **table: tables.append(table))]
+    samples = TextSamples(every=100, length=3)
+    samples.on_train_start(trainer, module)
+    for trainer.global_step in range(100, 1301, 100):
+        samples.on_train_batch_end(trainer, module, None, None, 0)
+    samples.on_train_end(trainer, module)
+    assert [len(table["data"]) for table in tables] == [1, 2, 4, 8, 13]
+    assert [table["step"] for table in tables] == [100, 200, 400, 800, 1300]
+    assert (tables[0]["key"], tables[0]["columns"]) == ("samples", ["iteration", "prompt", "text"])
+    (text,) = module.sample(1, 3, temperature=0.8, seed=100, prompts=["Ro"])
+    assert tables[0]["data"] == [[100, "Ro", text]]
 
 
 @pytest.mark.parametrize("name", ["every", "length", "temperature"])

@@ -82,6 +82,7 @@ REFUSED = {
     "tiny seed=5000000000": "`seed` must be at most 4294967295; got 5000000000 (seed)",
     "tiny name=a/b": "`name` must be a folder's name:",
     "tiny callbacks.text_samples.every=0": "`every` must be an integer >= 1; got 0 (callbacks.text_samples.every)",
+    "tiny callbacks.text_samples.temperature=0": "got 0 (callbacks.text_samples.temperature)",
     "tiny run_dir=short.txt": "`run_dir` must be a folder; got 'short.txt' (run_dir)",
     "tiny run_dir=.": "`run_dir` must be new, empty or a run's folder; got '.' (run_dir)",
     # reading runs

@@ -75,6 +75,8 @@ def test_a_signal_saves_and_says_how_to_go_on(number, tiny, place: Path, straigh
     said = json.loads((folder / "status.json").read_text())
     assert (said["state"], said["reason"]) == ("interrupted", "stopped by the user")
     assert 0 < said["iterations"] < ITERATIONS
+    if number == signal.SIGTERM:  # it ends as the other does: going on is tried once
+        return
     command = err.splitlines()[-1].partition("to go on: ")[2]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(command, shell=True, cwd=place, capture_output=True, text=True, env=environment)

@@ -223,12 +223,19 @@ class CharRnnModule(pl.LightningModule):
     ) -> list[str]:
         """Draw texts, without their prompts; see ``sampling.sample_texts``."""
         draw = Draw(temperature, top_k, top_p)
-        return sample_texts(self.net, self.vocabulary, count, length, draw, seed, prompts or ())
+        return sample_texts(self.net, self.vocabulary, count, length, draw, seed, prompts or (), self._drawing)
 
     def log_prob(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Nats of each character of ``text`` after the first (len(text)-1,), one stream from a zero state."""
-        result: np.ndarray[Any, np.dtype[np.float64]] = log_probs(self.net, self.vocabulary.encode(text))
+        result: np.ndarray[Any, np.dtype[np.float64]] = log_probs(
+            self.net, self.vocabulary.encode(text), self._drawing
+        )
         return result
+
+    @property
+    def _drawing(self) -> str:
+        """The engine that draws and scores: torch where training is asked to leave the compiled one alone."""
+        return "auto" if self.engine_name in ("auto", "compiled") else "torch"
 
 
 def _smooth(average: float, values: np.ndarray[Any, Any]) -> float:

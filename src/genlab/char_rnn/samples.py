@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from genlab.char_rnn.module import CharRnnModule
 from genlab.char_rnn.sampling import Draw
-from genlab.checks import at_least
+from genlab.checks import at_least, positive
 
 SAMPLES = logging.getLogger("genlab.samples")
 _HEADING = re.compile(r"^=== iteration (\d+) ", re.MULTILINE)
@@ -25,7 +25,7 @@ class TextSamples(Callback):
     def __init__(self, every: int = 100, length: int = 100, temperature: float = 0.8) -> None:
         self.every = at_least("every", every, 1, "callbacks.text_samples.every")
         self.length = at_least("length", length, 1, "callbacks.text_samples.length")
-        self.draw = Draw(temperature)
+        self.draw = Draw(positive("temperature", temperature, "callbacks.text_samples.temperature"))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop samples that a resumed run will draw again."""
