@@ -54,8 +54,8 @@ def test_the_bits_do_not_depend_on_whether_the_helper_comes(monkeypatch: pytest.
 def test_small_layers_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "_shared", None)
     train(8, 1, 1, 2)  # would fail if it called what is not there
+    monkeypatch.setattr(compiled, "SHARED_HIDDEN", 8)
     with pytest.raises(TypeError):
-        monkeypatch.setattr(compiled, "SHARED_HIDDEN", 8)
         train(8, 1, 1, 2)
 
 

@@ -227,9 +227,7 @@ class CharRnnModule(pl.LightningModule):
 
     def log_prob(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Nats of each character of ``text`` after the first (len(text)-1,), one stream from a zero state."""
-        result: np.ndarray[Any, np.dtype[np.float64]] = log_probs(
-            self.net, self.vocabulary.encode(text), self._drawing
-        )
+        result: np.ndarray[Any, np.dtype[np.float64]] = log_probs(self.net, self.vocabulary.encode(text), self._drawing)
         return result
 
     @property

@@ -131,7 +131,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _bits(record: RunRecord) -> float | None:
-    return _float(lookup(record.evaluation, "bits_per_char.bits"))
+    return _float(lookup(record.evaluation, "bits_per_char.value"))
 
 
 def _nats(record: RunRecord) -> float | None:

@@ -1,13 +1,16 @@
-"""``genlab report``: one self-contained page from run folders, read and nothing else."""
+"""``genlab report``: one self-contained page from run folders, or tables for a Markdown page; nothing else is read."""
 
+import shlex
 from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
 
 from genlab.checks import refuse
 from genlab.reporting.curves import draw_curves
+from genlab.reporting.markdown import write_markdown
 from genlab.reporting.page import write_page
 from genlab.reporting.runs import RunRecord, find_runs, read_run
+from genlab.run.command_line import typed_words
 from genlab.run.outcome import Outcome
 
 
@@ -17,7 +20,10 @@ def main(cfg: DictConfig) -> Outcome:
     records = [_with_curves(folder) for folder in find_runs(patterns)]
     output = Path(str(cfg.output)).expanduser()
     try:
-        path = write_page(records, output, title=str(cfg.title))
+        if output.suffix == ".md":
+            path = write_markdown(records, output, shlex.join(["genlab", "report", *typed_words()]))
+        else:
+            path = write_page(records, output, title=str(cfg.title))
     except OSError as error:
         raise refuse("output", f"be a file that can be written ({error.strerror})", str(output), "output") from error
     print(f"{len(records)} run{'s' if len(records) != 1 else ''} on one page: open {path}")
