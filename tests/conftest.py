@@ -1,7 +1,13 @@
 """What all tests share: hypothesis without a deadline, and a way to write the golden files anew."""
 
+import os
+
 import pytest
 from hypothesis import settings
+
+# Networks this small only wait for a second thread, above all where tests run side by side; said before torch is
+# imported, so that the commands that tests start heed it too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The first example of a test may compile or load a library: time is no property here.
 settings.register_profile("genlab", deadline=None, print_blob=True)

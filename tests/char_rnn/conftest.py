@@ -1,6 +1,6 @@
 """Networks of a given size in float64 with seeded parameters, none of them zero."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -8,15 +8,6 @@ import torch
 from genlab.char_rnn.nets import CharRnn
 
 MakeNet = Callable[..., CharRnn]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Products this small only wait for a second thread, above all where tests run side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

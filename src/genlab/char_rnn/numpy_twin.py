@@ -94,11 +94,10 @@ def layer_forward(drive_TBH: Array, h_BH: Array, weight_hh: Array) -> Array:
 def drive_from_indices(x_TB: Indices, weight_ih: Array, bias_H: Array) -> Array:
     """``W_ih x + b`` for one-hot ``x``: the column of ``W_ih`` that the index names (T, B, H)."""
     steps, batch = x_TB.shape
-    columns_VH = np.ascontiguousarray(weight_ih.T)
     drive = np.empty((steps, batch, bias_H.shape[0]), weight_ih.dtype)
     for t in range(steps):
         for b in range(batch):
-            drive[t, b] = columns_VH[x_TB[t, b]] + bias_H
+            drive[t, b] = weight_ih[:, x_TB[t, b]] + bias_H
     return drive
 
 
@@ -203,11 +202,10 @@ def backward(
 def scatter_columns(x_TB: Indices, da_TBH: Array, grad: Array) -> None:
     """The gradient of ``W_ih`` for one-hot inputs: add each step's gradient to the column of its character."""
     steps, batch = x_TB.shape
-    columns_VH = np.zeros((grad.shape[1], grad.shape[0]), grad.dtype)
+    grad[:] = 0
     for t in range(steps):
         for b in range(batch):
-            columns_VH[x_TB[t, b]] += da_TBH[t, b]
-    grad[:] = columns_VH.T
+            grad[:, x_TB[t, b]] += da_TBH[t, b]
 
 
 def window(x_TB: Indices, y_TB: Indices, h_LBH: Array, params: Parameters, grads: Parameters) -> tuple[float, int]:
