@@ -33,8 +33,8 @@ TOLERANCE = 1e-3
 class Setting:
     """One size and how long it is measured.
 
-    ``genlab train`` runs ``warm_up + updates`` iterations, the first of them unmeasured; with 100 windows a step 1,000
-    measured updates hold exactly one validation with its checkpoint, and ten samples. A peer does nothing but
+    ``genlab train`` runs ``warm_up + updates`` iterations, the first of them unmeasured; with 100 windows a step 5,000
+    measured updates hold exactly one validation with its checkpoint, and fifty samples. A peer does nothing but
     train, so that its rate is the same over fewer updates: as many as fit into ``slice_seconds``.
     """
 
@@ -43,7 +43,7 @@ class Setting:
     batch_size: int = 1
     windows_per_step: int = 100
     warm_up: int = 100
-    updates: int = 1000
+    updates: int = 5000
     slice_seconds: float = 0.4
 
     @property
