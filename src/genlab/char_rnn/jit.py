@@ -6,9 +6,10 @@ from typing import Any
 
 import numba
 
-# The rules divide, and a division that must raise ZeroDivisionError cannot be vectorised; contraction (fused
-# multiply-add) is the one liberty taken with floating point: sums are not reordered and NaN stays NaN.
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+# The rules divide, and a division that must raise ZeroDivisionError cannot be vectorised. Two liberties are taken with
+# floating point: fused multiply-add, and a constant's reciprocal in place of a division by it. Sums are not reordered
+# and NaN stays NaN.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "arcp"}, "nogil": True}
 
 
 def compile_with(function: Callable[..., Any], **callees: Any) -> Any:

@@ -36,7 +36,6 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.last_checkpoint = path / "checkpoints" / "last.ckpt"
-        self._started = time.monotonic()
 
     def status(self) -> dict[str, Any] | None:
         """What ``status.json`` says, or None where there is none."""
@@ -123,9 +122,10 @@ class RunFolder:
         write_json(file, provenance)
 
     def write_status(self, state: str, iterations: int, metrics: Mapping[str, float], reason: str = "") -> None:
-        """Write ``status.json``; seconds add up over the sessions of a run that was resumed."""
+        """Write ``status.json``; seconds are of training, and add up over the sessions of a resumed run."""
         before = self.status() or {}
         if state == "running":
+            self._began = time.monotonic()
             self._earlier = float(before.get("seconds", 0.0))
             self._first = before.get("started", _now())
         status = {
@@ -133,7 +133,7 @@ class RunFolder:
             "reason": reason,
             "started": self._first,
             "ended": None if state == "running" else _now(),
-            "seconds": round(self._earlier + time.monotonic() - self._started, 3),
+            "seconds": round(self._earlier + time.monotonic() - self._began, 3),
             "iterations": iterations,
             "metrics": {name: _short(metrics[name]) for name in sorted(metrics.keys() - {"step", "epoch"})},
         }
