@@ -10,7 +10,7 @@ for seed in 0 1 2; do
     done
 done
 for run in "$runs"/*; do
-    [ -f "$run/evaluation/ngram_floor.json" ] || genlab evaluate run="$run"
+    [ -f "$run/evaluation/completion.json" ] || genlab evaluate run="$run"
     [ -f "$run/samples/generated_text.txt" ] || genlab sample run="$run" length=1000 >/dev/null
 done
 genlab report runs="$runs" output=docs/studies/char_rnn.md

@@ -1,6 +1,7 @@
 """``genlab report``: one self-contained page from run folders, or tables for a Markdown page; nothing else is read."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
@@ -10,7 +11,6 @@ from genlab.reporting.curves import draw_curves
 from genlab.reporting.markdown import write_markdown
 from genlab.reporting.page import write_page
 from genlab.reporting.runs import RunRecord, find_runs, read_run
-from genlab.run.command_line import typed_words
 from genlab.run.outcome import Outcome
 
 
@@ -21,13 +21,17 @@ def main(cfg: DictConfig) -> Outcome:
     output = Path(str(cfg.output)).expanduser()
     try:
         if output.suffix == ".md":
-            path = write_markdown(records, output, shlex.join(["genlab", "report", *typed_words()]))
+            path = write_markdown(records, output, f"genlab report runs={shlex.quote(_shown(patterns))} output={shlex.quote(str(output))}")
         else:
             path = write_page(records, output, title=str(cfg.title))
     except OSError as error:
         raise refuse("output", f"be a file that can be written ({error.strerror})", str(output), "output") from error
     print(f"{len(records)} run{'s' if len(records) != 1 else ''} on one page: open {path}")
     return Outcome("done", path.parent)
+
+
+def _shown(patterns: Sequence[str]) -> str:
+    return patterns[0] if len(patterns) == 1 else f"[{','.join(patterns)}]"
 
 
 def _with_curves(folder: Path) -> RunRecord:
