@@ -21,7 +21,7 @@ def main(cfg: DictConfig) -> Outcome:
     output = Path(str(cfg.output)).expanduser()
     try:
         if output.suffix == ".md":
-            path = write_markdown(records, output, f"genlab report runs={shlex.quote(_shown(patterns))} output={shlex.quote(str(output))}")
+            path = write_markdown(records, output, _command(patterns, output))
         else:
             path = write_page(records, output, title=str(cfg.title))
     except OSError as error:
@@ -30,8 +30,9 @@ def main(cfg: DictConfig) -> Outcome:
     return Outcome("done", path.parent)
 
 
-def _shown(patterns: Sequence[str]) -> str:
-    return patterns[0] if len(patterns) == 1 else f"[{','.join(patterns)}]"
+def _command(patterns: Sequence[str], output: Path) -> str:
+    runs = patterns[0] if len(patterns) == 1 else f"[{','.join(patterns)}]"
+    return shlex.join(["genlab", "report", f"runs={runs}", f"output={output}"])
 
 
 def _with_curves(folder: Path) -> RunRecord:
