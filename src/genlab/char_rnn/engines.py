@@ -134,11 +134,10 @@ class NumpyEngine:
 
     def __init__(self, net: CharRnn, optimizer: Optimizer, clip_value: float, name: str) -> None:
         self.net, self.optimizer, self.clip_value, self.name = net, optimizer, clip_value, name
+        self._is_new = name == "compiled"
         if name == "compiled":
             from genlab.char_rnn import compiled
 
-            if not compiled.is_compiled():
-                LOG.warning("compiling the engine: about 20 seconds, once on this machine")
             compiled.one_blas_thread()
             self._train: Callable[..., Any] = partial(compiled.train_windows, cores=torch.get_num_threads())
         else:
@@ -146,6 +145,9 @@ class NumpyEngine:
 
     def train(self, x_NTB: Tensor, y_NTB: Tensor, resets_N: Tensor, h_LBH: Tensor, lrs: Sequence[float]) -> Windows:
         """See ``Engine.train``."""
+        if self._is_new:
+            _announce_compilation()
+        self._is_new = False
         flat, first_step = self._take_out()
         sizes = self.net.vocab_size, self.net.hidden_size, self.net.num_layers
         h = h_LBH.numpy().copy()
@@ -210,6 +212,14 @@ class NumpyEngine:
                 if counted:
                     self.optimizer.state[parameter]["step"] = torch.tensor(float(steps))
         self.optimizer.param_groups[0]["lr"] = lr
+
+
+def _announce_compilation() -> None:
+    """Say why the first step takes long, where nothing compiled is found on this machine."""
+    from genlab.char_rnn import compiled
+
+    if not compiled.is_compiled():
+        LOG.warning("compiling the engine: about 20 seconds, once on this machine")
 
 
 def numpy_parameters(net: CharRnn) -> Parameters:
