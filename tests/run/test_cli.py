@@ -31,7 +31,8 @@ def test_help_of_a_verb_has_its_overrides_and_examples(verb: str, genlab) -> Non
         assert override in answer.out
     assert f"  genlab {verb}" in answer.out
     assert "HYDRA_FULL_ERROR=1" in answer.out
-    assert max(map(len, answer.out.splitlines())) <= 120
+    lines = [line for line in answer.out.splitlines() if not line.endswith(f"{verb}.yaml")]
+    assert max(map(len, lines)) <= 120
     assert genlab(verb, "a=1", "-h").out == answer.out
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from genlab import __version__
 from genlab.checks import nearest_hint
-from genlab.run.config_files import describe, experiments, groups
+from genlab.run.config_files import config_dir, experiments, groups
 
 
 class Verb(NamedTuple):
@@ -129,8 +129,8 @@ def help_of(verb: str) -> str:
         parts.append(f"groups\n{_table({group: ', '.join(names) for group, names in groups().items()})}")
     parts.append("examples\n" + "\n".join(f"  {example}" for example in entry.examples))
     parts.append(
-        f"Hydra's own flags work too: --cfg job shows the config{describe(verb)}, -m sweeps over a,b,c,\n"
-        "--hydra-help lists the rest. HYDRA_FULL_ERROR=1 shows the traceback of an error."
+        "Hydra's own flags work too: --cfg job shows the config, -m sweeps over a,b,c, --hydra-help lists the rest.\n"
+        f"HYDRA_FULL_ERROR=1 shows the traceback of an error. The config is written in\n{config_dir() / verb}.yaml"
     )
     return "\n\n".join(parts)
 

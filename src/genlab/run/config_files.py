@@ -28,8 +28,3 @@ def groups() -> dict[str, list[str]]:
     """The options of the groups that people choose from."""
     shown = ("data", "model", "optimizer", "logger")
     return {group: sorted(path.stem for path in (config_dir() / group).glob("*.yaml")) for group in shown}
-
-
-def describe(verb: str) -> str:
-    """Where a verb's config is written."""
-    return f" ({config_dir() / verb}.yaml)"
