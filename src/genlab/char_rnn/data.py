@@ -124,6 +124,11 @@ class CharRnnDataModule(pl.LightningDataModule):
             got = f"{len(self.held_out_text)} characters"
             raise refuse("val_fraction", "leave at least 2 characters held out", got, "data.val_fraction")
 
+    @property
+    def iterations_per_pass(self) -> int:
+        """Windows in one pass over the training text."""
+        return self.streams.windows_per_pass
+
     def facts(self) -> dict[str, Any]:
         """What the module must know of the data: the vocabulary's symbols, and half-words to sample from."""
         names = frequent_names(self.train_text)

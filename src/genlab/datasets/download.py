@@ -14,7 +14,7 @@ Progress = Callable[[int, int | None], None]  # (bytes so far, bytes in all wher
 
 _CHUNK = 1 << 16
 _MAX_BYTES = 256 << 20  # a file is held in memory until it is verified; a source that sends more is wrong
-_ADVICE = "point GENLAB_DATA (or data.root) at a folder that has it, or try again where there is a network"
+ADVICE = "point GENLAB_DATA (or data.root) at a folder that has it, or try again where there is a network"
 
 
 class DownloadError(RuntimeError):
@@ -65,10 +65,10 @@ def fetch_file(
         except _SourceError as reason:
             reasons.append(f"{url}: {' '.join(str(reason).split())}")
         else:
-            _write(path, content)
+            write_whole(path, content)
             return path
     tried = "; ".join(reasons) or "no source is known"
-    raise DownloadError(f"could not fetch {path.name} ({tried}): {_ADVICE}")
+    raise DownloadError(f"could not fetch {path.name} ({tried}): {ADVICE}")
 
 
 def _get_verified(url: str, sha256: str, timeout: float, time_limit: float, progress: Progress | None) -> bytes:
@@ -109,8 +109,11 @@ def _get(url: str, timeout: float, time_limit: float, progress: Progress | None)
     return bytes(content)
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside ``path``, force it to the disk, then rename: all of it or nothing."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Write to a temporary file beside ``path``, force it to the disk, then rename: all of it or nothing.
+
+    Raises ``DownloadError`` where that cannot be done.
+    """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

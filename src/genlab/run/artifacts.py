@@ -27,7 +27,15 @@ except ImportError:
 
 # A run goes on under another value of these: they say how far or where it runs, not what it is.
 # Where the data lies may change because its SHA-256 is compared besides.
-MAY_CHANGE = ("run_dir", "trainer.max_steps", "trainer.max_epochs", "data.root", "data.text", "data.download")
+MAY_CHANGE = (
+    "run_dir",
+    "trainer.max_steps",
+    "trainer.max_epochs",
+    "data.root",
+    "data.text",
+    "data.download",
+    "keep_memory",
+)
 
 
 class RunFolder:

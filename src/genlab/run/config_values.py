@@ -24,6 +24,8 @@ def refuse_values(cfg: DictConfig) -> None:
         raise refuse("name", "be a folder's name: letters, digits and . _ + = , -", cfg.name, "name")
     if at_least("seed", cfg.seed, 0, "seed") > LARGEST_SEED:
         raise refuse("seed", f"be at most {LARGEST_SEED}", cfg.seed, "seed")
+    if not isinstance(cfg.keep_memory, bool):
+        raise refuse("keep_memory", "be true or false", cfg.keep_memory, "keep_memory")
     _check_trainer(cfg.trainer)
     for path, node in optimizers(cfg):
         _check_optimizer(path, node)
@@ -46,12 +48,21 @@ def _check_trainer(trainer: DictConfig) -> None:
             at_least(name, trainer[name], 1, f"trainer.{name}")
     if trainer.max_steps == -1 and trainer.max_epochs == -1:
         raise refuse("max_steps", "be an integer >= 1 where trainer.max_epochs is -1", -1, "trainer.max_steps")
-    for name in ("val_check_interval", "log_every_n_steps"):
-        at_least(name, trainer[name], 1, f"trainer.{name}")
+    at_least("log_every_n_steps", trainer.log_every_n_steps, 1, "trainer.log_every_n_steps")
+    _check_validation(trainer)
     one_of("precision", trainer.precision, PRECISIONS, "trainer.precision")
     one_of("accelerator", trainer.accelerator, ACCELERATORS, "trainer.accelerator")
     if trainer.devices != 1:
         raise refuse("devices", "be 1: a run trains on one device", trainer.devices, "trainer.devices")
+
+
+def _check_validation(trainer: DictConfig) -> None:
+    """Steps between validations, or 1.0 for one after each pass over the data."""
+    interval = trainer.val_check_interval
+    if isinstance(interval, float) and interval == 1.0:
+        at_least("check_val_every_n_epoch", trainer.check_val_every_n_epoch, 1, "trainer.check_val_every_n_epoch")
+    else:
+        at_least("val_check_interval", interval, 1, "trainer.val_check_interval")
 
 
 def _check_optimizer(path: str, node: DictConfig) -> None:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 
 from genlab.checks import one_of, refuse
+from genlab.run.allocator import keep_freed_memory
 from genlab.run.artifacts import RunFolder
 from genlab.run.command_line import quoted, typed_words
 from genlab.run.config_values import optimizers
@@ -36,6 +37,7 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
     run's folder says so too.
     """
     _quieten()
+    memory = "kept" if cfg.keep_memory and keep_freed_memory() else "left to the C library"
     pl.seed_everything(cfg.seed, verbose=False)
     data, module = build(cfg)
     if (precisions := getattr(module, "precisions", None)) is not None:
@@ -46,7 +48,7 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
     checkpoint = folder.last_checkpoint if resume and folder.last_checkpoint.is_file() else None
     start = _first_iteration(checkpoint)
     with folder.locked(), stop.listening():
-        folder.create(config, provenance(cfg.seed, data.provenance()))
+        folder.create(config, provenance(cfg.seed, data.provenance(), memory))
         folder.write_status("running", start, {})
         print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
         outcome = _run(folder, trainer, stop, module, data, config, checkpoint, start)

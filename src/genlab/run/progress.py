@@ -138,7 +138,7 @@ class _Listener(logging.Handler):
 def iterations_in_all(trainer: Trainer) -> int | None:
     """The iteration at which training will stop, or None where nobody knows."""
     limits = [trainer.max_steps] if trainer.max_steps >= 0 else []
-    per_pass = getattr(trainer.lightning_module, "windows_per_pass", None) or trainer.num_training_batches
+    per_pass = getattr(getattr(trainer, "datamodule", None), "iterations_per_pass", trainer.num_training_batches)
     if trainer.max_epochs is not None and trainer.max_epochs >= 0 and math.isfinite(per_pass):
         limits.append(int(per_pass) * trainer.max_epochs)
     return min(limits) if limits else None

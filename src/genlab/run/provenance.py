@@ -29,8 +29,11 @@ PACKAGES = (
 )
 
 
-def provenance(seed: int, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What there is to know about a run that starts now; ``data`` is the datamodule's own account."""
+def provenance(seed: int, data: Mapping[str, Any], freed_memory: str) -> dict[str, Any]:
+    """What there is to know about a run that starts now; ``data`` is the datamodule's own account.
+
+    ``freed_memory`` says what became of it: that is a setting of the whole process.
+    """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["genlab", *sys.argv[0].split()[1:], *typed_words()]),
@@ -38,7 +41,7 @@ def provenance(seed: int, data: Mapping[str, Any]) -> dict[str, Any]:
         "seed": seed,
         **commit(),
         "versions": versions(),
-        "machine": machine(),
+        "machine": {**machine(), "freed_memory": freed_memory},
         "data": dict(data),
     }
 

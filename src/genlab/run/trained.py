@@ -26,16 +26,17 @@ class Trained:
 
 
 def load_trained(run: str, checkpoint: str = "best") -> Trained:
-    """Load ``checkpoint`` (best or last) of the run in folder ``run``.
+    """Load ``checkpoint`` (best, last, or another in ``checkpoints/``) of the run in folder ``run``.
 
     Raises ``ValueError`` for a folder that is no run's, a checkpoint that is missing or damaged, and one of another
     model than the config names.
     """
     folder = Path(run).expanduser()
-    one_of("checkpoint", checkpoint, ("best", "last"), "checkpoint")
     config_file, path = folder / "config.yaml", folder / "checkpoints" / f"{checkpoint}.ckpt"
     if not config_file.is_file():
         raise ValueError(f"`run` must be a run's folder; got {run!r}, which has no config.yaml (run)")
+    there = sorted({"best", "last", *(file.stem for file in path.parent.glob("*.ckpt"))})
+    one_of("checkpoint", checkpoint, there, "checkpoint")
     if not path.is_file():
         raise ValueError(f"`checkpoint` must be there; got {checkpoint!r}, but {path} does not exist (checkpoint)")
     config = OmegaConf.create(read_config(config_file, "run"))

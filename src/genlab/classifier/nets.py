@@ -1,0 +1,60 @@
+"""A small convolutional network whose penultimate layer is a 50-dimensional embedding.
+
+Axes: B batch, C channels, H rows, W columns, E embedding, K classes.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from genlab.checks import at_least, in_range, refuse
+
+IMAGE_SHAPE = (1, 28, 28)
+
+
+class DigitNet(nn.Module):
+    """Images (B, 1, 28, 28) in [0, 1] to an embedding (B, ``embedding_dim``) and logits (B, ``num_classes``).
+
+    The embedding is normalised (mean 0 and variance 1 a dimension over the training images, by a batch norm without
+    scale and shift) and the logits are linear in it: what separates digits is in it, and a Gaussian can be
+    matched to it. Raises ``ValueError`` for sizes below 1 and a ``dropout`` outside [0, 1).
+    """
+
+    def __init__(self, num_classes: int = 10, embedding_dim: int = 50, dropout: float = 0.0) -> None:
+        super().__init__()
+        at_least("embedding_dim", embedding_dim, 1, "model.embedding_dim")
+        share = in_range("dropout", dropout, 0, 1, "model.dropout", high_open=True)
+        self.body = nn.Sequential(
+            *_block(1, 32, 5),
+            nn.MaxPool2d(2),
+            *_block(32, 64, 3),
+            *_block(64, 64, 3),
+            nn.MaxPool2d(2),
+            *_block(64, 128, 3),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Dropout(share),
+            nn.Linear(128 * 3 * 3, embedding_dim),
+            nn.BatchNorm1d(embedding_dim, affine=False),
+        )
+        self.head = nn.Linear(embedding_dim, num_classes)
+
+    def embed(self, x_BCHW: Tensor) -> Tensor:
+        """The embedding (B, E)."""
+        e_BE: Tensor = self.body(x_BCHW)
+        return e_BE
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """The logits (B, K)."""
+        logits_BK: Tensor = self.head(self.embed(x_BCHW))
+        return logits_BK
+
+
+def _block(before: int, after: int, width: int) -> list[nn.Module]:
+    return [nn.Conv2d(before, after, width, padding=width // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+
+
+def refuse_other_images(shape: Sequence[int]) -> None:
+    """Raise ``ValueError`` unless images of ``shape`` (C, H, W) are what the network takes."""
+    if tuple(shape) != IMAGE_SHAPE:
+        raise refuse("image_shape", f"be {IMAGE_SHAPE} for the classifier", tuple(shape), "data.dataset")

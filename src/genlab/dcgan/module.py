@@ -1,0 +1,217 @@
+"""The DCGAN as a LightningModule: one iteration is an update of the discriminator and one of the generator."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.nn import Parameter
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from genlab.checks import at_least, in_range, one_of
+from genlab.datasets.image_batches import Batch
+from genlab.dcgan.losses import (
+    LOSSES,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    r1_penalty,
+)
+from genlab.dcgan.nets import refuse_other_images
+
+MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
+MakeNet = Callable[..., nn.Module]
+
+CHUNK = 500  # images that go through a network at once where nothing is trained
+
+
+class DcganModule(pl.LightningModule):
+    """Trains a generator against a discriminator.
+
+    ``generator`` and ``discriminator`` make the two networks; ``latent_dim``, ``dropout`` (of the discriminator) and
+    ``init`` are handed to them. ``loss`` is one of ``losses.LOSSES``; ``penalty_weight`` is that of ``wgan_gp``'s
+    gradient penalty, ``r1_weight`` adds the R1 penalty to any loss (0: none). With ``ema_decay`` above 0 samples are
+    drawn from an exponential average of the generator's weights. Logged: ``train/loss_discriminator_real``,
+    ``_fake`` and their sum ``train/loss_discriminator`` (with the penalties, where there are any, as
+    ``train/penalty``), ``train/loss_generator``; ``train/accuracy_real`` and ``train/accuracy_fake``, the shares of a
+    batch that the discriminator reads rightly; ``val/loss_discriminator_real`` and ``val/accuracy_real`` on held-out
+    images. ``trainer.global_step`` counts iterations, not updates.
+
+    Raises ``ValueError`` for a size, weight or name out of range.
+    """
+
+    # fp16 would need its loss scaled for either optimiser; a batch norm in bfloat16 alone loses its statistics.
+    precisions = ("32-true", "64-true", "bf16-mixed")
+
+    def __init__(
+        self,
+        optimizer: MakeOptimizer,
+        generator: MakeNet,
+        discriminator: MakeNet,
+        image_shape: Sequence[int] = (1, 28, 28),
+        num_classes: int = 10,
+        iterations_per_pass: int = 1,
+        latent_dim: int = 100,
+        dropout: float = 0.0,
+        init: str = "normal",
+        loss: str = "non_saturating",
+        penalty_weight: float = 10.0,
+        r1_weight: float = 0.0,
+        ema_decay: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        refuse_other_images(image_shape)
+        self.facts: dict[str, Any] = {
+            "image_shape": list(image_shape),
+            "num_classes": num_classes,
+            "iterations_per_pass": iterations_per_pass,
+        }
+        self.latent_dim = at_least("latent_dim", latent_dim, 1, "model.latent_dim")
+        self.loss = one_of("loss", loss, LOSSES, "model.loss")
+        self.penalty_weight = in_range("penalty_weight", penalty_weight, 0, math.inf, "model.penalty_weight")
+        self.r1_weight = in_range("r1_weight", r1_weight, 0, math.inf, "model.r1_weight")
+        decay = in_range("ema_decay", ema_decay, 0, 1, "model.ema_decay", high_open=True)
+        self.generator = generator(latent_dim=latent_dim, init=init)
+        self.discriminator = discriminator(dropout=dropout, init=init)
+        self.to(memory_format=torch.channels_last)
+        self.average = _average(self.generator, decay) if decay else None
+        self.make_optimizer = optimizer
+
+    # --- training ----------------------------------------------------------------------------------------------
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """One optimiser a network, of the same kind and rate."""
+        return [self.make_optimizer(net.parameters()) for net in (self.generator, self.discriminator)]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Update the discriminator on real and generated images, then the generator against it."""
+        generator_optimizer, discriminator_optimizer = self._optimizers()
+        real = batch.images * 2 - 1
+        fake = self.generator(torch.randn(len(real), self.latent_dim, device=self.device))
+        figures = self._discriminator_step(discriminator_optimizer, real, fake.detach())
+        figures |= self._generator_step(generator_optimizer, fake)
+        if self.average is not None:
+            self.average.update_parameters(self.generator)
+        self._refuse_non_finite(figures)
+        self._log(figures)
+
+    def _optimizers(self) -> tuple[LightningOptimizer, Optimizer]:
+        """The generator's, whose steps Lightning counts, and the discriminator's, whose steps it does not.
+
+        Lightning counts every step of every optimiser that it hands out; an iteration is to count once.
+        """
+        both = self.optimizers()
+        assert isinstance(both, list)
+        return both[0], both[1].optimizer
+
+    def _discriminator_step(self, optimizer: Optimizer, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
+        loss = discriminator_loss(self.loss, real_logits.float(), fake_logits.float())
+        penalty = self._penalty(real, fake)
+        optimizer.zero_grad()
+        self.manual_backward(loss.real + loss.fake + penalty)
+        optimizer.step()
+        figures = {
+            "train/loss_discriminator": loss.real + loss.fake,
+            "train/loss_discriminator_real": loss.real,
+            "train/loss_discriminator_fake": loss.fake,
+            "train/accuracy_real": (real_logits > 0).float().mean(),
+            "train/accuracy_fake": (fake_logits < 0).float().mean(),
+        }
+        return figures | ({"train/penalty": penalty} if isinstance(penalty, Tensor) else {})
+
+    def _penalty(self, real: Tensor, fake: Tensor) -> Tensor | float:
+        """The weighted gradient penalties that are on, in full precision; 0.0 where none is."""
+        penalty: Tensor | float = 0.0
+        with torch.autocast(self.device.type, enabled=False):
+            if self.loss == "wgan_gp" and self.penalty_weight:
+                share = torch.rand(len(real), device=real.device)
+                penalty = self.penalty_weight * gradient_penalty(self.discriminator, real, fake.to(real), share)
+            if self.r1_weight:
+                penalty = penalty + self.r1_weight * r1_penalty(self.discriminator, real)
+        return penalty
+
+    def _generator_step(self, optimizer: LightningOptimizer, fake: Tensor) -> dict[str, Tensor]:
+        self.discriminator.requires_grad_(False)  # its gradients are not needed, and cost a third of the step
+        loss = generator_loss(self.loss, self.discriminator(fake).float())
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        self.discriminator.requires_grad_(True)
+        optimizer.step()
+        return {"train/loss_generator": loss}
+
+    def _refuse_non_finite(self, figures: dict[str, Tensor]) -> None:
+        for name, value in figures.items():
+            if not torch.isfinite(value):
+                raise FloatingPointError(
+                    f"{name} is {float(value)} at iteration {self.trainer.global_step}: lower optimizer.lr"
+                )
+
+    def _log(self, figures: dict[str, Tensor]) -> None:
+        """Log figures against the iteration, which is what Lightning takes a figure called ``step`` for."""
+        values = {name: value.detach() for name, value in figures.items()}
+        self.log_dict({**values, "step": float(self.trainer.global_step)}, batch_size=1)
+
+    # --- validation --------------------------------------------------------------------------------------------
+
+    def on_validation_epoch_start(self) -> None:
+        """Start to gather."""
+        self._held_out: list[Tensor] = []
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep what the discriminator makes of held-out images."""
+        self._held_out.append(self.discriminator(batch.images * 2 - 1).float())
+
+    def on_validation_epoch_end(self) -> None:
+        """Log how far the discriminator knows held-out images for real ones."""
+        logits = torch.cat(self._held_out)
+        loss = discriminator_loss(self.loss, logits, logits).real
+        self._log({"val/loss_discriminator_real": loss, "val/accuracy_real": (logits > 0).float().mean()})
+
+    # --- what a checkpoint carries beside the weights ----------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the model's kind and facts; plain values only."""
+        checkpoint["genlab"] = {"model": "dcgan", "facts": self.facts}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Raises ``ValueError`` for a checkpoint of another model."""
+        model = checkpoint.get("genlab", {}).get("model")
+        if model != "dcgan":
+            raise ValueError(f"`checkpoint` must be of a dcgan; got {model!r} (run_dir)")
+
+    # --- the protocol of image evaluation ----------------------------------------------------------------------
+
+    def draw_latents(self, count: int, *, seed: int) -> Tensor:
+        """Draws from the prior N(0, I): (count, latent_dim)."""
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(at_least("count", count, 1, "count"), self.latent_dim, generator=generator).to(self.device)
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Images (N, 1, 28, 28) in [0, 1] for latents (N, latent_dim); from the averaged weights where there are any.
+
+        Batch norms take their running statistics, so that an image does not depend on those beside it.
+        """
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"`z` must have shape (N, {self.latent_dim}); got {tuple(z.shape)} (model.latent_dim)")
+        net = self.generator if self.average is None else self.average
+        was_training = net.training
+        net.eval()
+        images = torch.cat([net(part) for part in torch.split(z, CHUNK)])
+        net.train(was_training)
+        return (images + 1) / 2
+
+    def sample(self, count: int, *, seed: int) -> Tensor:
+        """``count`` images (count, 1, 28, 28) in [0, 1]."""
+        return self.decode(self.draw_latents(count, seed=seed))
+
+
+def _average(generator: nn.Module, decay: float) -> AveragedModel:
+    """An exponential average of the generator's weights and running statistics."""
+    return AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]

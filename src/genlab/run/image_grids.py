@@ -1,0 +1,54 @@
+"""A look at what an image model makes while it trains: a grid from the same latents after chosen passes."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from genlab.checks import at_least, refuse
+from genlab.reporting.sheets import contact_sheet, save_png
+
+
+class ImageGrids(Callback):
+    """After each pass in ``epochs``, decode ``count`` latents drawn with ``seed``: ``samples/epoch_0025.png``.
+
+    Loggers that take images get them too. With ``keep_weights`` the weights at that pass stay in ``checkpoints/``
+    under the same name, without the optimiser's state. Raises ``ValueError`` for a pass or a count below 1.
+    """
+
+    def __init__(self, epochs: Sequence[int], count: int = 64, seed: int = 0, keep_weights: bool = True) -> None:
+        path = "callbacks.image_grids"
+        self.epochs = {at_least("epochs", epoch, 1, f"{path}.epochs") for epoch in epochs}
+        self.count = at_least("count", count, 1, f"{path}.count")
+        self.seed = at_least("seed", seed, 0, f"{path}.seed")
+        if not isinstance(keep_weights, bool):
+            raise refuse("keep_weights", "be true or false", keep_weights, f"{path}.keep_weights")
+        self.keep_weights = keep_weights
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the grid if the pass that ends is one of those asked for."""
+        passes = trainer.current_epoch + 1
+        if passes not in self.epochs or not self._is_whole(trainer):
+            return
+        folder = Path(trainer.default_root_dir)
+        name = f"epoch_{passes:04d}"
+        sheet = contact_sheet(images_of(pl_module, self.count, self.seed), columns=math.isqrt(self.count - 1) + 1)
+        save_png(sheet, folder / "samples" / f"{name}.png")
+        for logger in trainer.loggers:
+            if (log_image := getattr(logger, "log_image", None)) is not None:
+                log_image(key="samples", images=[sheet], caption=[name])
+        if self.keep_weights:
+            trainer.save_checkpoint(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+    def _is_whole(self, trainer: Trainer) -> bool:
+        """Whether the pass was gone through to its end: a run that is stopped ends a pass too."""
+        per_pass = getattr(getattr(trainer, "datamodule", None), "iterations_per_pass", None)
+        return per_pass is None or trainer.global_step % per_pass == 0
+
+
+def images_of(module: Any, count: int, seed: int) -> Any:
+    """``count`` of the model's images as bytes (count, C, H, W)."""
+    images = module.sample(count, seed=seed)
+    return (images * 255).round().byte().cpu().numpy()

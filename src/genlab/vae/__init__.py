@@ -1,0 +1,1 @@
+"""The variational autoencoder: a convolutional encoder and decoder around a Gaussian latent."""

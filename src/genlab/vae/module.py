@@ -1,0 +1,234 @@
+"""The variational autoencoder as a LightningModule, and as a model that can be sampled and scored."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from genlab.checks import at_least, in_range, one_of
+from genlab.datasets.image_batches import Batch
+from genlab.vae.losses import (
+    LIKELIHOODS,
+    bernoulli_log_likelihood,
+    gaussian_log_density,
+    gaussian_log_likelihood,
+    kl,
+    reparametrise,
+)
+from genlab.vae.nets import Decoder, Encoder, refuse_other_images
+
+MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
+
+BINARIZE = ("dynamic", "threshold", "none")
+CHUNK = 500  # images that go through a network at once where nothing is trained
+
+
+class VaeModule(pl.LightningModule):
+    """Trains an encoder and a decoder to maximise log p(x | z) - ``beta`` * KL(q(z | x) || p(z)).
+
+    ``likelihood`` is ``bernoulli`` or ``gaussian`` (with one variance for all pixels, learned). ``binarize`` says what
+    images are scored: ``dynamic`` draws each pixel anew with its brightness as its probability, ``threshold`` cuts at
+    one half, ``none`` leaves them gray. The facts come from the datamodule. Logged, nats an image: ``train/elbo``,
+    ``train/log_likelihood``, ``train/kl`` (never scaled by beta) and ``train/loss``, what is minimised; the same
+    under ``val/``, with the same random numbers each time.
+
+    Raises ``ValueError`` for a size, weight or name out of range.
+    """
+
+    precisions = ("32-true", "64-true", "bf16-mixed", "16-mixed")
+
+    def __init__(
+        self,
+        optimizer: MakeOptimizer,
+        image_shape: Sequence[int] = (1, 28, 28),
+        num_classes: int = 10,
+        iterations_per_pass: int = 1,
+        latent_dim: int = 2,
+        likelihood: str = "bernoulli",
+        binarize: str = "dynamic",
+        beta: float = 1.0,
+    ) -> None:
+        super().__init__()
+        refuse_other_images(image_shape)
+        self.facts: dict[str, Any] = {
+            "image_shape": list(image_shape),
+            "num_classes": num_classes,
+            "iterations_per_pass": iterations_per_pass,
+        }
+        self.latent_dim = at_least("latent_dim", latent_dim, 1, "model.latent_dim")
+        self.likelihood = one_of("likelihood", likelihood, LIKELIHOODS, "model.likelihood")
+        self.binarize = one_of("binarize", binarize, BINARIZE, "model.binarize")
+        self.beta = in_range("beta", beta, 0, math.inf, "model.beta")
+        self.encoder, self.decoder = Encoder(latent_dim), Decoder(latent_dim)
+        self.logvar_x = nn.Parameter(torch.zeros(())) if likelihood == "gaussian" else None
+        self.to(memory_format=torch.channels_last)
+        self.make_optimizer = optimizer
+
+    # --- training ----------------------------------------------------------------------------------------------
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimiser over all parameters."""
+        return self.make_optimizer(self.parameters())
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Minus the batch's mean bound, with the KL weighted by beta."""
+        x = self._binarized(batch.images, None)
+        mu, logvar = self._encode(x)
+        log_likelihood, divergence = self._bound(x, mu, logvar, torch.randn_like(mu))
+        loss = (self.beta * divergence - log_likelihood).mean()
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is {float(loss.detach())} at iteration {self.trainer.global_step + 1}: lower optimizer.lr"
+            )
+        self._log("train", loss.detach(), log_likelihood.detach(), divergence.detach(), self.trainer.global_step + 1)
+        return loss
+
+    def _encode(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance in full precision, whatever the encoder computed in."""
+        mu, logvar = self.encoder(x_BCHW)
+        return (mu, logvar) if mu.dtype == torch.float64 else (mu.float(), logvar.float())
+
+    def _bound(self, x: Tensor, mu: Tensor, logvar: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log p(x | z) at one draw of z, and the KL in closed form, each (B,)."""
+        z = reparametrise(mu, logvar, noise)
+        return self._log_likelihood(self.decoder(z), x), kl(mu, logvar)
+
+    def _log_likelihood(self, decoded: Tensor, x: Tensor) -> Tensor:
+        decoded = decoded if decoded.dtype == torch.float64 else decoded.float()
+        if self.logvar_x is None:
+            return bernoulli_log_likelihood(decoded, x)
+        return gaussian_log_likelihood(decoded, x, self.logvar_x)
+
+    def _binarized(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
+        if self.binarize == "none":
+            return images
+        if self.binarize == "threshold":
+            return (images > 0.5).to(images)
+        return torch.bernoulli(images, generator=generator)
+
+    def _log(self, stage: str, loss: Tensor, log_likelihood: Tensor, divergence: Tensor, iteration: int) -> None:
+        """Log means over the batch against the iteration, which Lightning takes a figure called ``step`` for."""
+        figures = {"elbo": log_likelihood - divergence, "log_likelihood": log_likelihood, "kl": divergence}
+        named = {f"{stage}/{name}": value.mean() for name, value in figures.items()}
+        self.log_dict({**named, f"{stage}/loss": loss, "step": float(iteration)}, batch_size=1)
+
+    # --- validation --------------------------------------------------------------------------------------------
+
+    def on_validation_epoch_start(self) -> None:
+        """Start with the random numbers that every validation starts with."""
+        self._generator = torch.Generator().manual_seed(0)
+        self._parts: list[tuple[Tensor, Tensor]] = []
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep the bound's parts of a batch."""
+        x = self._binarized(batch.images.cpu(), self._generator).to(batch.images)
+        mu, logvar = self._encode(x)
+        noise = torch.randn(mu.shape, generator=self._generator).to(mu)
+        self._parts.append(self._bound(x, mu, logvar, noise))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over all held-out images."""
+        log_likelihood, divergence = (torch.cat(parts) for parts in zip(*self._parts, strict=True))
+        loss = (self.beta * divergence - log_likelihood).mean()
+        self._log("val", loss, log_likelihood, divergence, self.trainer.global_step)
+
+    # --- what a checkpoint carries beside the weights ----------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the model's kind and facts; plain values only."""
+        checkpoint["genlab"] = {"model": "vae", "facts": self.facts}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Raises ``ValueError`` for a checkpoint of another model."""
+        model = checkpoint.get("genlab", {}).get("model")
+        if model != "vae":
+            raise ValueError(f"`checkpoint` must be of a vae; got {model!r} (run_dir)")
+
+    # --- the protocol of image evaluation ----------------------------------------------------------------------
+
+    def draw_latents(self, count: int, *, seed: int) -> Tensor:
+        """Draws from the prior N(0, I): (count, latent_dim)."""
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(at_least("count", count, 1, "count"), self.latent_dim, generator=generator).to(self.device)
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """The means of p(x | z), (N, 1, 28, 28) in [0, 1], for latents (N, latent_dim)."""
+        self._refuse_other_latents(z)
+        decoded = torch.cat([self.decoder(part) for part in torch.split(z, CHUNK)])
+        return torch.sigmoid(decoded) if self.logvar_x is None else decoded.clamp(0, 1)
+
+    def sample(self, count: int, *, seed: int) -> Tensor:
+        """``count`` images (count, 1, 28, 28) in [0, 1]: the means of p(x | z) for draws of z from the prior."""
+        return self.decode(self.draw_latents(count, seed=seed))
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z | x), each (N, latent_dim), for grayscale images (N, 1, 28, 28)."""
+        parts = [self.encoder(part) for part in torch.split(x, CHUNK)]
+        mu, logvar = (torch.cat(each) for each in zip(*parts, strict=True))
+        return mu, logvar
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """What the mean of q(z | x) is decoded to, (N, 1, 28, 28) in [0, 1]."""
+        return self.decode(self.encode(x)[0])
+
+    @torch.no_grad()
+    def elbo(self, x: Tensor, *, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The bound, log p(x | z) and the KL of grayscale images, nats an image, each (N,); one draw of z an image.
+
+        Images are made binary as in training, with random numbers from ``seed``.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        binary = self._binarized(x.cpu(), generator).to(x)
+        mu, logvar = self.encode(binary)
+        noise = torch.randn(mu.shape, generator=generator).to(mu)
+        parts = [
+            self._bound(*each)
+            for each in zip(
+                torch.split(binary, CHUNK),
+                torch.split(mu, CHUNK),
+                torch.split(logvar, CHUNK),
+                torch.split(noise, CHUNK),
+                strict=True,
+            )
+        ]
+        log_likelihood, divergence = (torch.cat(each) for each in zip(*parts, strict=True))
+        return log_likelihood - divergence, log_likelihood, divergence
+
+    @torch.no_grad()
+    def importance_weighted_bound(self, x: Tensor, *, k: int, seed: int, chunk: int = 100) -> Tensor:
+        """Log of the mean of ``k`` importance weights p(x, z) / q(z | x), nats an image (N,).
+
+        At k = 1 this is a draw of the bound above; it rises to log p(x) with k (Burda et al. 2016, arXiv 1509.00519).
+        ``chunk`` draws of z are decoded at once for each image, which bounds the memory and changes nothing else.
+        """
+        at_least("k", k, 1, "k")
+        generator = torch.Generator().manual_seed(seed)
+        binary = self._binarized(x.cpu(), generator).to(x)
+        mu, logvar = self.encode(binary)
+        bounds = [
+            self._importance_weighted(*each, k, chunk, generator) for each in zip(binary, mu, logvar, strict=True)
+        ]
+        return torch.stack(bounds)
+
+    def _importance_weighted(
+        self, x_CHW: Tensor, mu_Z: Tensor, logvar_Z: Tensor, k: int, chunk: int, generator: torch.Generator
+    ) -> Tensor:
+        noise_KZ = torch.randn(k, self.latent_dim, generator=generator).to(mu_Z)
+        z_KZ = reparametrise(mu_Z, logvar_Z, noise_KZ)
+        log_prior = gaussian_log_density(z_KZ, torch.zeros_like(mu_Z), torch.zeros_like(mu_Z))
+        log_posterior = gaussian_log_density(z_KZ, mu_Z, logvar_Z)
+        log_likelihood = torch.cat(
+            [self._log_likelihood(self.decoder(part), x_CHW) for part in torch.split(z_KZ, chunk)]
+        )
+        return torch.logsumexp(log_likelihood + log_prior - log_posterior, 0) - math.log(k)
+
+    def _refuse_other_latents(self, z: Tensor) -> None:
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"`z` must have shape (N, {self.latent_dim}); got {tuple(z.shape)} (model.latent_dim)")
