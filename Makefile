@@ -9,9 +9,12 @@ GENLAB := $(BIN)/genlab
 DEMO       ?= runs/demo
 DEMO_STEPS ?= 20000
 CORPUS     ?= python_docs
+DATASET    ?= MNIST
+# bfloat16 only where the processor multiplies in it.
+PRECISION  ?= $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo bf16-mixed || echo 32-true)
 
 # The models of the demo: each has a target demo-<model> that leaves a run in $(DEMO)/<model>.
-DEMO_MODELS := char_rnn
+DEMO_MODELS := char_rnn classifier dcgan vae
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-quick clean
@@ -38,6 +41,27 @@ demo-char_rnn: install
 	@$(GENLAB) evaluate run=$(DEMO)/char_rnn
 	@$(GENLAB) sample run=$(DEMO)/char_rnn temperature=0.8 length=1000
 	@$(GENLAB) sample run=$(DEMO)/char_rnn temperature=[0.4,0.6,0.8,1.0,1.2,1.4] length=500 >/dev/null
+
+IMAGES := data.dataset=$(DATASET) trainer.precision=$(PRECISION)
+
+demo-classifier: install
+	@echo "== classifier: training on $(DATASET), evaluating; it judges the images of the other two"
+	@$(GENLAB) train experiment=classifier $(IMAGES) trainer.max_steps=800 run_dir=$(DEMO)/classifier
+	@$(GENLAB) evaluate run=$(DEMO)/classifier
+	@$(GENLAB) sample run=$(DEMO)/classifier
+
+demo-dcgan: demo-classifier
+	@echo "== DCGAN: training on $(DATASET), evaluating, sampling"
+	@$(GENLAB) train experiment=dcgan $(IMAGES) trainer.max_steps=860 run_dir=$(DEMO)/dcgan
+	@$(GENLAB) evaluate run=$(DEMO)/dcgan judge=$(DEMO)/classifier
+	@for kind in grid walk labelled; do $(GENLAB) sample run=$(DEMO)/dcgan kind=$$kind; done
+
+demo-vae: demo-classifier
+	@echo "== VAE: training on $(DATASET), evaluating, sampling"
+	@$(GENLAB) train experiment=vae $(IMAGES) trainer.max_steps=860 run_dir=$(DEMO)/vae
+	@$(GENLAB) evaluate run=$(DEMO)/vae judge=$(DEMO)/classifier
+	@for kind in grid manifold scatter reconstructions; do $(GENLAB) sample run=$(DEMO)/vae kind=$$kind; done
+	@$(GENLAB) sample run=$(DEMO)/vae kind=walk from_images=true
 
 test: install lint types unit ## check style, types and every test
 	@echo "== all tests passed. What to read next: README.md, or: make demo"

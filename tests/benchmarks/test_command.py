@@ -24,7 +24,13 @@ def test_quick_run_measures_everything_and_writes_json_and_docs(
     assert main(["--quick", "--output", str(output), "--write-docs", str(docs)]) == 0
     record = json.loads(output.read_text())
     cases = {case["what"]: case for case in record["cases"]}
-    assert list(cases) == ["training, batch 1", "training, batch 64", "sampling, 1 stream", "sampling, 64 streams"]
+    assert list(cases) == [
+        "training, batch 1",
+        "training, batch 64",
+        "image batches",
+        "sampling, 1 stream",
+        "sampling, 64 streams",
+    ]
     peers = [comparison["peer"] for comparison in cases["training, batch 1"]["comparisons"]]
     assert peers == ["nn.RNN loop", "NumPy min-char-rnn", "engine alone"]
     for case in record["cases"]:

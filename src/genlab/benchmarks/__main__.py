@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 import genlab
+from genlab.benchmarks.loading import loading_case
 from genlab.benchmarks.record import Record, print_table, write_docs, write_record
 from genlab.benchmarks.rounds import Case
 from genlab.benchmarks.sampling import sampling_cases
@@ -83,6 +84,7 @@ def _cases(quick: bool, rounds: int) -> Iterator[Case]:
     with tempfile.TemporaryDirectory(prefix="genlab-bench-") as folder:
         for setting in QUICK_SETTINGS if quick else SETTINGS:
             yield training_case(setting, rounds, Path(folder))
+        yield loading_case((8 if quick else 80) * 128, rounds, Path(folder))
     yield from sampling_cases(16 if quick else 256, 100 if quick else 1000, SAMPLING_TARGETS, rounds)
 
 

@@ -53,10 +53,10 @@ class ImageBatches:
         order_N = torch.randperm(len(self.images_NCHW), generator=self._generator(number, 0))
         for i in range(first, self.iterations_per_pass):
             chosen_B = order_N[i * self.batch_size : (i + 1) * self.batch_size]
-            images_BCHW = as_floats(self.images_NCHW[chosen_B])
+            images_BCHW = as_floats(self.images_NCHW.index_select(0, chosen_B))  # many times as fast as [chosen_B]
             if self.augment is not None:
                 images_BCHW = self.augment(images_BCHW, self._generator(number, i + 1))
-            yield Batch(images_BCHW, self.labels_N[chosen_B])
+            yield Batch(images_BCHW, self.labels_N.index_select(0, chosen_B))
 
     def _generator(self, number: int, place: int) -> torch.Generator:
         """Random numbers for one place of one pass: 0 is the order, i + 1 the augmentation of batch i."""

@@ -6,8 +6,8 @@ from statistics import NormalDist
 from typing import Any
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Score interval of a binomial share, for ``trials`` >= 1 independent trials.
+def wilson_interval(successes: float, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Score interval of a binomial share, for ``trials`` >= 1 independent trials; a tie counts as half a success.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference" (JASA 22, 1927).
     """
