@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from genlab.checks import at_least
 from genlab.classifier.augmentation import RandomAffine
 from genlab.datasets.image_batches import Augment
 from genlab.datasets.image_datamodule import ImageDataModule
@@ -11,6 +12,8 @@ class ClassifierDataModule(ImageDataModule):
     """An ``ImageDataModule`` whose training images are distorted at random; zeros leave them as they are.
 
     ``degrees`` of rotation either way, ``translate`` pixels either way, ``scale`` and ``shear`` as shares either way.
+    Raises ``ValueError`` for amounts and sizes out of range; a batch is two images at least, for a batch norm over
+    single numbers learns nothing from one.
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class ClassifierDataModule(ImageDataModule):
         shear: float = 0.1,
     ) -> None:
         self.affine = RandomAffine(degrees, translate, scale, shear)
+        at_least("batch_size", batch_size, 2, "data.batch_size")
         super().__init__(dataset, root, download, batch_size, val_size, split_seed, seed)
 
     @property

@@ -15,6 +15,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from genlab.checks import in_range, one_of
 from genlab.classifier.nets import DigitNet, refuse_other_images
 from genlab.datasets.image_batches import Batch
+from genlab.eval_mode import eval_mode
+from genlab.precision import in_full
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
@@ -72,7 +74,7 @@ class ClassifierModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The batch's mean cross-entropy."""
         logits = self.net(batch.images)
-        loss = F.cross_entropy(logits.float(), batch.labels, label_smoothing=self.label_smoothing)
+        loss = F.cross_entropy(in_full(logits), batch.labels, label_smoothing=self.label_smoothing)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the loss is {float(loss)} at iteration {self.trainer.global_step + 1}: lower optimizer.lr"
@@ -82,9 +84,10 @@ class ClassifierModule(pl.LightningModule):
         return loss
 
     def _in_all(self) -> int:
-        if self.trainer.max_steps > 0:
-            return self.trainer.max_steps
-        return max(1, (self.trainer.max_epochs or 1) * int(self.facts["iterations_per_pass"]))
+        """The iterations of the whole training, of its two limits the one that is met first."""
+        passes = max(0, self.trainer.max_epochs or 0)
+        limits = (self.trainer.max_steps, passes * int(self.facts["iterations_per_pass"]))
+        return min((limit for limit in limits if limit > 0), default=1)
 
     def _log(self, figures: dict[str, Tensor], iteration: int) -> None:
         """Log figures against the iteration, which is what Lightning takes a figure called ``step`` for."""
@@ -98,7 +101,7 @@ class ClassifierModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch's nats and correct answers."""
-        logits = self.net(batch.images).float()
+        logits = in_full(self.net(batch.images))
         self._nats += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
         self._right += int((logits.argmax(1) == batch.labels).sum())
         self._seen += len(batch.labels)
@@ -122,15 +125,15 @@ class ClassifierModule(pl.LightningModule):
 
     # --- the protocol of a judge -------------------------------------------------------------------------------
 
-    @torch.no_grad()
     def embed(self, x: Tensor) -> Tensor:
-        """The embedding (N, embedding_dim) of images (N, C, H, W) in [0, 1]."""
-        return self.net.embed(x)
+        """The embedding (N, embedding_dim) of images (N, C, H, W) in [0, 1], whatever images are beside them."""
+        with eval_mode(self.net):
+            return self.net.embed(x)
 
-    @torch.no_grad()
     def probabilities(self, x: Tensor) -> Tensor:
         """The probability of each class (N, num_classes) for images (N, C, H, W) in [0, 1]."""
-        logits: Tensor = self.net(x)
+        with eval_mode(self.net):
+            logits: Tensor = self.net(x)
         return logits.softmax(1)
 
 

@@ -22,6 +22,7 @@ class DigitNet(nn.Module):
 
     def __init__(self, num_classes: int = 10, embedding_dim: int = 50, dropout: float = 0.0) -> None:
         super().__init__()
+        at_least("num_classes", num_classes, 1, "data.dataset")
         at_least("embedding_dim", embedding_dim, 1, "model.embedding_dim")
         share = in_range("dropout", dropout, 0, 1, "model.dropout", high_open=True)
         self.body = nn.Sequential(

@@ -12,13 +12,17 @@ from genlab.datasets.image_batches import Augment, ImageBatches, WholeSet
 from genlab.datasets.images import Images, load_images
 from genlab.evaluation.image_data import ImageData, LabelledImages
 
+MNIST_TRAIN = 60_000
+"""Training images of MNIST, the one data set that another stands in for."""
+
 
 class ImageDataModule(pl.LightningDataModule):
     """A data set by name, in memory, in batches of float images in [0, 1].
 
     ``root`` is the folder that data sets lie in; one that is not there is fetched if ``download``. ``val_size`` images
     are taken out of the training set, at random by ``split_seed``; the official test set is for evaluation alone.
-    ``seed`` is that of the order. Raises ``ValueError`` for an unknown or damaged data set and sizes out of range.
+    Where a much smaller set stands in for the one that could not be had, the same share of it is taken. ``seed`` is
+    that of the order. Raises ``ValueError`` for an unknown or damaged data set and sizes out of range.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class ImageDataModule(pl.LightningDataModule):
         self.split_seed = at_least("split_seed", split_seed, 0, "data.split_seed")
         self.seed = at_least("seed", seed, 0, "data.seed")
         self.source: Images = load_images(dataset, Path(root), download)
+        if self.source.warning:
+            val_size = share_of(at_least("val_size", val_size, 1, "data.val_size"), len(self.source.train_images))
         self.train_indices, self.val_indices = carve(len(self.source.train_images), val_size, split_seed)
         images, labels = _tensors(self.source.train_images, self.source.train_labels)
         self.train_set = LabelledImages(images[self.train_indices], labels[self.train_indices])
@@ -98,6 +104,11 @@ class ImageDataModule(pl.LightningDataModule):
     def _iterations_done(self) -> int:
         assert self.trainer is not None
         return self.trainer.global_step
+
+
+def share_of(val_size: int, count: int) -> int:
+    """What ``val_size`` of MNIST's training images comes to among ``count``, one at least."""
+    return max(1, round(val_size * count / MNIST_TRAIN))
 
 
 def carve(count: int, val_size: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -22,6 +22,8 @@ from genlab.dcgan.losses import (
     r1_penalty,
 )
 from genlab.dcgan.nets import refuse_other_images
+from genlab.eval_mode import eval_mode
+from genlab.precision import in_full
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 MakeNet = Callable[..., nn.Module]
@@ -110,8 +112,8 @@ class DcganModule(pl.LightningModule):
         return both[0], both[1].optimizer
 
     def _discriminator_step(self, optimizer: Optimizer, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
-        loss = discriminator_loss(self.loss, real_logits.float(), fake_logits.float())
+        real_logits, fake_logits = in_full(self.discriminator(real)), in_full(self.discriminator(fake))
+        loss = discriminator_loss(self.loss, real_logits, fake_logits)
         penalty = self._penalty(real, fake)
         optimizer.zero_grad()
         self.manual_backward(loss.real + loss.fake + penalty)
@@ -138,7 +140,7 @@ class DcganModule(pl.LightningModule):
 
     def _generator_step(self, optimizer: LightningOptimizer, fake: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # its gradients are not needed, and cost a third of the step
-        loss = generator_loss(self.loss, self.discriminator(fake).float())
+        loss = generator_loss(self.loss, in_full(self.discriminator(fake)))
         optimizer.zero_grad()
         self.manual_backward(loss)
         self.discriminator.requires_grad_(True)
@@ -165,7 +167,7 @@ class DcganModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep what the discriminator makes of held-out images."""
-        self._held_out.append(self.discriminator(batch.images * 2 - 1).float())
+        self._held_out.append(in_full(self.discriminator(batch.images * 2 - 1)))
 
     def on_validation_epoch_end(self) -> None:
         """Log how far the discriminator knows held-out images for real ones."""
@@ -190,9 +192,9 @@ class DcganModule(pl.LightningModule):
     def draw_latents(self, count: int, *, seed: int) -> Tensor:
         """Draws from the prior N(0, I): (count, latent_dim)."""
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(at_least("count", count, 1, "count"), self.latent_dim, generator=generator).to(self.device)
+        shape = at_least("count", count, 1, "count"), self.latent_dim
+        return torch.randn(shape, generator=generator, dtype=torch.float32).to(next(self.parameters()))
 
-    @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
         """Images (N, 1, 28, 28) in [0, 1] for latents (N, latent_dim); from the averaged weights where there are any.
 
@@ -201,10 +203,8 @@ class DcganModule(pl.LightningModule):
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(f"`z` must have shape (N, {self.latent_dim}); got {tuple(z.shape)} (model.latent_dim)")
         net = self.generator if self.average is None else self.average
-        was_training = net.training
-        net.eval()
-        images = torch.cat([net(part) for part in torch.split(z, CHUNK)])
-        net.train(was_training)
+        with eval_mode(net):
+            images = torch.cat([net(part) for part in torch.split(z, CHUNK)])
         return (images + 1) / 2
 
     def sample(self, count: int, *, seed: int) -> Tensor:

@@ -25,8 +25,7 @@ class Generator(nn.Module):
     def __init__(self, latent_dim: int = 100, num_layers: int = 3, init: str = "normal") -> None:
         super().__init__()
         self.latent_dim = at_least("latent_dim", latent_dim, 1, "model.latent_dim")
-        if num_layers not in (3, 4) or isinstance(num_layers, bool):
-            raise refuse("num_layers", "be 3 or 4", num_layers, "model.generator.num_layers")
+        _three_or_four(num_layers, "model.generator.num_layers")
         side = 7 if num_layers == 3 else 4
         layers: list[nn.Module] = [
             nn.Linear(latent_dim, 128 * side * side),
@@ -56,8 +55,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, num_layers: int = 4, dropout: float = 0.0, init: str = "normal") -> None:
         super().__init__()
-        if num_layers not in (3, 4) or isinstance(num_layers, bool):
-            raise refuse("num_layers", "be 3 or 4", num_layers, "model.discriminator.num_layers")
+        _three_or_four(num_layers, "model.discriminator.num_layers")
         share = in_range("dropout", dropout, 0, 1, "model.dropout", high_open=True)
         channels = [1, 16, 32, 64, 128][: num_layers + 1]
         layers: list[nn.Module] = []
@@ -89,6 +87,11 @@ def initialise(net: nn.Module, init: str) -> None:
                 nn.init.xavier_uniform_(layer.weight)
             assert layer.bias is not None
             nn.init.zeros_(layer.bias)
+
+
+def _three_or_four(num_layers: object, path: str) -> None:
+    if not isinstance(num_layers, int) or num_layers not in (3, 4):
+        raise refuse("num_layers", "be 3 or 4", num_layers, path)
 
 
 def refuse_other_images(shape: Sequence[int]) -> None:

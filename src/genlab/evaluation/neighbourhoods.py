@@ -67,7 +67,7 @@ def density_coverage(generated: Scored, real: Scored, k: int) -> DensityCoverage
     covered = torch.zeros(len(real), dtype=torch.bool)
     for rows in torch.split(generated.features, ROWS):
         within = distances(rows, real.features) < radii
-        inside.append(within.sum(dim=1) / k)
+        inside.append(within.sum(dim=1).double() / k)
         covered |= within.any(dim=0)
     return DensityCoverage(mean(torch.cat(inside)), share(int(covered.sum()), len(real)))
 

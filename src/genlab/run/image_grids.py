@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback, Trainer
 
 from genlab.checks import at_least, refuse
+from genlab.evaluation.image_data import to_bytes
 from genlab.reporting.sheets import contact_sheet, save_png
 
 
@@ -20,6 +21,8 @@ class ImageGrids(Callback):
 
     def __init__(self, epochs: Sequence[int], count: int = 64, seed: int = 0, keep_weights: bool = True) -> None:
         path = "callbacks.image_grids"
+        if isinstance(epochs, str) or not isinstance(epochs, Sequence):
+            raise refuse("epochs", "be a list of passes", epochs, f"{path}.epochs")
         self.epochs = {at_least("epochs", epoch, 1, f"{path}.epochs") for epoch in epochs}
         self.count = at_least("count", count, 1, f"{path}.count")
         self.seed = at_least("seed", seed, 0, f"{path}.seed")
@@ -27,14 +30,15 @@ class ImageGrids(Callback):
             raise refuse("keep_weights", "be true or false", keep_weights, f"{path}.keep_weights")
         self.keep_weights = keep_weights
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Draw the grid if the pass that ends is one of those asked for."""
         passes = trainer.current_epoch + 1
         if passes not in self.epochs or not self._is_whole(trainer):
             return
         folder = Path(trainer.default_root_dir)
         name = f"epoch_{passes:04d}"
-        sheet = contact_sheet(images_of(pl_module, self.count, self.seed), columns=math.isqrt(self.count - 1) + 1)
+        images = to_bytes(pl_module.sample(self.count, seed=self.seed))
+        sheet = contact_sheet(images.cpu().numpy(), columns=math.isqrt(self.count - 1) + 1)
         save_png(sheet, folder / "samples" / f"{name}.png")
         for logger in trainer.loggers:
             if (log_image := getattr(logger, "log_image", None)) is not None:
@@ -46,9 +50,3 @@ class ImageGrids(Callback):
         """Whether the pass was gone through to its end: a run that is stopped ends a pass too."""
         per_pass = getattr(getattr(trainer, "datamodule", None), "iterations_per_pass", None)
         return per_pass is None or trainer.global_step % per_pass == 0
-
-
-def images_of(module: Any, count: int, seed: int) -> Any:
-    """``count`` of the model's images as bytes (count, C, H, W)."""
-    images = module.sample(count, seed=seed)
-    return (images * 255).round().byte().cpu().numpy()

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 from genlab.checks import refuse
-from genlab.run.artifacts import read_config
+from genlab.run.artifacts import RunFolder, read_config
 from genlab.run.trained import load_trained
 
 
@@ -33,25 +31,28 @@ def load_judge(path: str | None, run: Path, data_sha256: str) -> LoadedJudge | N
     folder = Path(path).expanduser() if path is not None else _nearest(run, data_sha256)
     if folder is None:
         return None
-    trained = load_trained(str(folder))
-    if not _is_classifier(trained.config):
+    if not _is_classifier(read_config(folder / "config.yaml", "judge")):
         raise refuse("judge", "be the run of a classifier", str(folder), "judge")
-    if _trained_on(folder) != data_sha256:
+    if (digest := _trained_on(folder)) != data_sha256:
         rule = f"have been trained on the run's data, with SHA-256 {data_sha256}"
-        raise refuse("judge", rule, f"{folder}, trained on {_trained_on(folder)}", "judge")
+        raise refuse("judge", rule, f"{folder}, trained on {digest}", "judge")
+    trained = load_trained(str(folder))
     return LoadedJudge(folder, trained.module, trained.checkpoint_sha256)
 
 
-def _is_classifier(config: DictConfig | dict[str, Any]) -> bool:
+def _is_classifier(config: dict[str, Any]) -> bool:
     return str(config["model"]["_target_"]).startswith("genlab.classifier.")
 
 
 def _trained_on(folder: Path) -> str | None:
-    """The SHA-256 of the data that the run in ``folder`` was trained on, as it recorded it."""
+    """The SHA-256 of the data that ``folder``'s run was trained on, as recorded; ``ValueError`` for a damaged record."""
     file = folder / "provenance.json"
-    record = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    digest = record.get("data", {}).get("sha256")
-    return None if digest is None else str(digest)
+    if not file.is_file():
+        return None
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["data"]["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise refuse("judge", "be a run's folder with a readable provenance.json", str(folder), "judge") from error
 
 
 def _nearest(run: Path, data_sha256: str) -> Path | None:
@@ -68,10 +69,10 @@ def _finished(files: Iterator[Path], data_sha256: str) -> Iterator[tuple[str, Pa
     """When each finished classifier run of these data among these ended, and its folder."""
     for file in files:
         try:
-            status = json.loads(file.read_text(encoding="utf-8"))
+            status = RunFolder(file.parent).status() or {}
             config = read_config(file.parent / "config.yaml", "judge")
             same_data = _trained_on(file.parent) == data_sha256
-        except ValueError:
+        except (OSError, ValueError):
             continue  # a folder that cannot be read is no judge; the run that is evaluated is checked elsewhere
         if status.get("state") == "done" and same_data and _is_classifier(config):
             yield str(status.get("ended")), file.parent

@@ -12,6 +12,8 @@ from torch.optim import Optimizer
 
 from genlab.checks import at_least, in_range, one_of
 from genlab.datasets.image_batches import Batch
+from genlab.eval_mode import eval_mode
+from genlab.precision import in_full
 from genlab.vae.losses import (
     LIKELIHOODS,
     bernoulli_log_likelihood,
@@ -89,9 +91,8 @@ class VaeModule(pl.LightningModule):
         return loss
 
     def _encode(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance in full precision, whatever the encoder computed in."""
         mu, logvar = self.encoder(x_BCHW)
-        return (mu, logvar) if mu.dtype == torch.float64 else (mu.float(), logvar.float())
+        return in_full(mu), in_full(logvar)
 
     def _bound(self, x: Tensor, mu: Tensor, logvar: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return log p(x | z) at one draw of z, and the KL in closed form, each (B,)."""
@@ -99,10 +100,9 @@ class VaeModule(pl.LightningModule):
         return self._log_likelihood(self.decoder(z), x), kl(mu, logvar)
 
     def _log_likelihood(self, decoded: Tensor, x: Tensor) -> Tensor:
-        decoded = decoded if decoded.dtype == torch.float64 else decoded.float()
         if self.logvar_x is None:
-            return bernoulli_log_likelihood(decoded, x)
-        return gaussian_log_likelihood(decoded, x, self.logvar_x)
+            return bernoulli_log_likelihood(in_full(decoded), x)
+        return gaussian_log_likelihood(in_full(decoded), x, self.logvar_x)
 
     def _binarized(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
         if self.binarize == "none":
@@ -154,23 +154,27 @@ class VaeModule(pl.LightningModule):
     def draw_latents(self, count: int, *, seed: int) -> Tensor:
         """Draws from the prior N(0, I): (count, latent_dim)."""
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(at_least("count", count, 1, "count"), self.latent_dim, generator=generator).to(self.device)
+        shape = at_least("count", count, 1, "count"), self.latent_dim
+        return torch.randn(shape, generator=generator, dtype=torch.float32).to(next(self.parameters()))
 
-    @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
-        """The means of p(x | z), (N, 1, 28, 28) in [0, 1], for latents (N, latent_dim)."""
+        """The means of p(x | z), (N, 1, 28, 28) in [0, 1], for latents (N, latent_dim).
+
+        Here and below batch norms take their running statistics: no figure depends on the images beside it.
+        """
         self._refuse_other_latents(z)
-        decoded = torch.cat([self.decoder(part) for part in torch.split(z, CHUNK)])
+        with eval_mode(self):
+            decoded = torch.cat([self.decoder(part) for part in torch.split(z, CHUNK)])
         return torch.sigmoid(decoded) if self.logvar_x is None else decoded.clamp(0, 1)
 
     def sample(self, count: int, *, seed: int) -> Tensor:
         """``count`` images (count, 1, 28, 28) in [0, 1]: the means of p(x | z) for draws of z from the prior."""
         return self.decode(self.draw_latents(count, seed=seed))
 
-    @torch.no_grad()
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z | x), each (N, latent_dim), for grayscale images (N, 1, 28, 28)."""
-        parts = [self.encoder(part) for part in torch.split(x, CHUNK)]
+        with eval_mode(self):
+            parts = [self.encoder(part) for part in torch.split(x, CHUNK)]
         mu, logvar = (torch.cat(each) for each in zip(*parts, strict=True))
         return mu, logvar
 
@@ -178,7 +182,6 @@ class VaeModule(pl.LightningModule):
         """What the mean of q(z | x) is decoded to, (N, 1, 28, 28) in [0, 1]."""
         return self.decode(self.encode(x)[0])
 
-    @torch.no_grad()
     def elbo(self, x: Tensor, *, seed: int) -> tuple[Tensor, Tensor, Tensor]:
         """The bound, log p(x | z) and the KL of grayscale images, nats an image, each (N,); one draw of z an image.
 
@@ -188,20 +191,12 @@ class VaeModule(pl.LightningModule):
         binary = self._binarized(x.cpu(), generator).to(x)
         mu, logvar = self.encode(binary)
         noise = torch.randn(mu.shape, generator=generator).to(mu)
-        parts = [
-            self._bound(*each)
-            for each in zip(
-                torch.split(binary, CHUNK),
-                torch.split(mu, CHUNK),
-                torch.split(logvar, CHUNK),
-                torch.split(noise, CHUNK),
-                strict=True,
-            )
-        ]
+        chunks = zip(*(torch.split(each, CHUNK) for each in (binary, mu, logvar, noise)), strict=True)
+        with eval_mode(self):
+            parts = [self._bound(*chunk) for chunk in chunks]
         log_likelihood, divergence = (torch.cat(each) for each in zip(*parts, strict=True))
         return log_likelihood - divergence, log_likelihood, divergence
 
-    @torch.no_grad()
     def importance_weighted_bound(self, x: Tensor, *, k: int, seed: int, chunk: int = 100) -> Tensor:
         """Log of the mean of ``k`` importance weights p(x, z) / q(z | x), nats an image (N,).
 
@@ -209,13 +204,13 @@ class VaeModule(pl.LightningModule):
         ``chunk`` draws of z are decoded at once for each image, which bounds the memory and changes nothing else.
         """
         at_least("k", k, 1, "k")
+        at_least("chunk", chunk, 1, "chunk")
         generator = torch.Generator().manual_seed(seed)
         binary = self._binarized(x.cpu(), generator).to(x)
         mu, logvar = self.encode(binary)
-        bounds = [
-            self._importance_weighted(*each, k, chunk, generator) for each in zip(binary, mu, logvar, strict=True)
-        ]
-        return torch.stack(bounds)
+        images = zip(binary, mu, logvar, strict=True)
+        with eval_mode(self):
+            return torch.stack([self._importance_weighted(*image, k, chunk, generator) for image in images])
 
     def _importance_weighted(
         self, x_CHW: Tensor, mu_Z: Tensor, logvar_Z: Tensor, k: int, chunk: int, generator: torch.Generator
