@@ -15,6 +15,7 @@ from rich.text import Text
 
 from genlab.datasets.corpora import CORPORA
 from genlab.datasets.download import sha256_of
+from genlab.datasets.raw_images import RAW_SETS, RawSet, damaged, expected_hashes, missing
 from genlab.run.outcome import Outcome
 from genlab.run.provenance import machine, versions
 
@@ -29,7 +30,8 @@ class Finding(NamedTuple):
 
 def main(cfg: DictConfig) -> Outcome:
     """Print what was found; what needs mending stands at the end."""
-    findings = [*_versions(), *_machine(), *_data(Path(str(cfg.root)).expanduser()), *_tools(), *_wandb()]
+    findings = [*_versions(), *_machine(), *_data(Path(str(cfg.root)).expanduser())]
+    findings += [*_tools(), *_wandb()]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for finding in findings:
         mark = Text("!", style="bold yellow") if finding.mend else Text("+", style="green")
@@ -84,6 +86,22 @@ def _data(root: Path) -> Iterator[Finding]:
             yield Finding(name, f"damaged: {path}", f"delete it, then genlab fetch corpus={name}")
         else:
             yield Finding(name, f"{path}, checksum right")
+    for raw in {raw.name: raw for raw in RAW_SETS.values()}.values():  # two names may mean the same
+        yield from _image_files(raw, root)
+
+
+def _image_files(raw: RawSet, root: Path) -> Iterator[Finding]:
+    """MNIST in any case; of the others those of which there is anything."""
+    folder = raw.raw_folder(root)
+    if wrong := damaged(raw, root):
+        yield Finding(raw.name, "; ".join(wrong), f"delete what is wrong, then genlab fetch dataset={raw.name}")
+    elif lacking := missing(raw, root):
+        if raw.name == "MNIST" or len(lacking) < len(raw.files):
+            found = f"not at {folder}" if len(lacking) == len(raw.files) else f"not whole at {folder}"
+            yield Finding(raw.name, found, f"genlab fetch dataset={raw.name}, or set GENLAB_DATA")
+    else:
+        known = set(raw.files) <= set(expected_hashes(raw, root))
+        yield Finding(raw.name, f"{folder}, {'checksums right' if known else 'no checksums on record'}")
 
 
 def _tools() -> Iterator[Finding]:
