@@ -41,8 +41,8 @@ def reliability(probabilities: Tensor, labels: Tensor, bins: int) -> list[dict[s
         some = bool(chosen.any())
         rows.append(
             {
-                "low": float(edges[i]),
-                "high": float(edges[i + 1]),
+                "low": i / bins,
+                "high": (i + 1) / bins,
                 "count": int(chosen.sum()),
                 "confidence": float(confidence[chosen].double().mean()) if some else None,
                 "accuracy": float((read == labels)[chosen].double().mean()) if some else None,

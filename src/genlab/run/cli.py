@@ -49,18 +49,30 @@ VERBS = {
         ["genlab evaluate run=runs/char_rnn/2026-01-31_12-00-00"],
     ),
     "sample": Verb(
-        "draw from a trained model; writes samples/*.txt into its run folder",
+        "draw from a trained model: texts, or pictures; writes into samples/ of its run folder",
         {
             **_RUN,
-            "temperature=0.8": "or a list: one file of all",
+            "count=N": "texts or images",
+            "temperature=0.8": "of a text; or a list: one file of all",
             "length=1000": "characters",
             "prompt='Once '": "text to go on from",
             "top_k=0 top_p=1.0": "draw from the likeliest only",
+            "kind=grid": "of picture; or walk, labelled, manifold, scatter, reconstructions, mistakes",
+            "interpolation=spherical": "of a walk; with points, steps, from_images=true",
+            "judge=FOLDER": "the classifier's run that labels images",
+            "output=FILE": "instead of samples/",
         },
         [
             "genlab sample run=runs/demo/char_rnn temperature=0.8 length=1000",
             "genlab sample run=runs/demo/char_rnn temperature=[0.4,0.6,0.8,1.0,1.2,1.4] length=500",
+            "genlab sample run=runs/demo/dcgan kind=walk points=10 steps=100",
+            "genlab sample run=runs/demo/vae kind=labelled judge=runs/demo/classifier",
         ],
+    ),
+    "compare": Verb(
+        "put runs side by side: realism, variety, smoothness, likelihood",
+        {"runs=[A,B]": "their folders; evaluated with one judge", "output=FILE.md": "the table as Markdown"},
+        ["genlab compare runs=[runs/demo/dcgan,runs/demo/vae]"],
     ),
     "report": Verb(
         "write one self-contained HTML page from run folders",
@@ -69,8 +81,12 @@ VERBS = {
     ),
     "fetch": Verb(
         "download data, verified by checksum",
-        {"corpus=NAME": "tiny_shakespeare", "root=FOLDER": "default: GENLAB_DATA, or data"},
-        ["genlab fetch corpus=tiny_shakespeare"],
+        {
+            "corpus=NAME": "tiny_shakespeare, alone; without either name both it and MNIST",
+            "dataset=NAME": "MNIST, FashionMNIST, KMNIST, QMNIST or EMNIST, alone",
+            "root=FOLDER": "default: GENLAB_DATA, or data",
+        },
+        ["genlab fetch", "genlab fetch corpus=tiny_shakespeare", "genlab fetch dataset=FashionMNIST root=data"],
     ),
     "doctor": Verb(
         "say what this machine has: versions, processor, data, W&B, and what to fix",

@@ -15,7 +15,7 @@ _NAMING = "hydra.job.config.override_dirname.exclude_keys="
 _NEVER_NAMED = ("run_dir", "logger")
 
 # Keys whose value is a text or a path: it is taken as it stands, commas, spaces, equal signs and all.
-TEXTS = ("prompt", "title", "output", "run", "runs", "run_dir", "root", "data.text", "data.root")
+TEXTS = ("prompt", "title", "output", "run", "runs", "judge", "run_dir", "root", "data.text", "data.root")
 
 
 def prepared(words: Sequence[str]) -> list[str]:
@@ -45,14 +45,18 @@ def quoted(text: str) -> str:
 
 
 def _as_text(override: str) -> str:
-    """Quote the value of a key of ``TEXTS``, unless Hydra's own syntax is meant: quotes, a list, ``${...}``, null."""
+    """Quote the value of a key of ``TEXTS``, unless Hydra's own syntax is meant: quotes, ``${...}``, null.
+
+    Of a list the items are quoted, unless there are quotes or lists in it.
+    """
     key, equals, value = override.partition("=")
     in_quotes = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     a_list = value.startswith("[") and value.endswith("]")
-    if not equals or key.lstrip("+") not in TEXTS or in_quotes or a_list:
+    if not equals or key.lstrip("+") not in TEXTS or in_quotes or value in ("", "null", "???") or "${" in value:
         return override
-    if value in ("", "null", "???") or "${" in value:
-        return override
+    if a_list:
+        plain = value != "[]" and not set(value[1:-1]) & set("'\"[]{}")
+        return f"{key}=[{','.join(quoted(item.strip()) for item in value[1:-1].split(','))}]" if plain else override
     return f"{key}={quoted(value)}"
 
 

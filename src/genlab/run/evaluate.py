@@ -1,6 +1,5 @@
 """``genlab evaluate``: every evaluator of a run, each to its own ``evaluation/<name>.json``."""
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +8,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from genlab.checks import one_of
+from genlab.evaluation.image_data import ImageData, JudgeMissing
 from genlab.reporting.curves import draw_curves
+from genlab.reporting.judgements import draw_figures
 from genlab.reporting.runs import read_run
-from genlab.run.artifacts import RunFolder, write_json
+from genlab.run.artifacts import write_json
+from genlab.run.evaluation_data import load_data
+from genlab.run.judge import load_judge
 from genlab.run.outcome import Outcome
-from genlab.run.trained import load_trained
+from genlab.run.trained import Trained, load_trained
 
 
 def main(cfg: DictConfig) -> Outcome:
@@ -23,24 +26,63 @@ def main(cfg: DictConfig) -> Outcome:
     """
     trained = load_trained(str(cfg.run), cfg.checkpoint)
     evaluators = chosen(cfg.get("evaluators") or trained.config.evaluators, cfg.only)
-    data = instantiate(_where_it_is_now(trained.config.data))
-    RunFolder(trained.folder).refuse_other_data(data.provenance())
-    subject, against = trained.module, data.evaluation_data()
-    for name, config in evaluators.items():
-        began = time.monotonic()
-        result = instantiate(config)(subject, against)
-        figures = {
-            **result,
-            "checkpoint": cfg.checkpoint,
-            "checkpoint_sha256": trained.checkpoint_sha256,
-            "iteration": trained.iteration,
-            "seconds": round(time.monotonic() - began, 3),
-        }
-        write_json(trained.folder / "evaluation" / f"{name}.json", figures)
-        print(f"{name:<16} {_shown(result)}")
-    draw_curves(read_run(trained.folder), trained.folder / "figures")
+    data = load_data(trained)
+    against = data.evaluation_data()
+    said_of_each = {
+        **_hand_in_judge(cfg, trained, against, data.provenance()["sha256"]),
+        "checkpoint": cfg.checkpoint,
+        "checkpoint_sha256": trained.checkpoint_sha256,
+        "iteration": trained.iteration,
+    }
+    left_out = [
+        name for name, config in evaluators.items() if not _measure(name, config, trained, against, said_of_each)
+    ]
+    _refuse_nothing(left_out, len(evaluators))
+    record = read_run(trained.folder)
+    draw_curves(record, trained.folder / "figures")
+    draw_figures(record, trained.folder / "figures")
     print(f"done: genlab report runs={trained.folder}")
     return Outcome("done", trained.folder)
+
+
+def _measure(name: str, config: DictConfig, trained: Trained, against: Any, said: Mapping[str, Any]) -> bool:
+    """Take one measure and write it down, with what is ``said`` of each; False where it lacks a judge.
+
+    The weights of a chosen pass, ``epoch_0025`` and so on, get a folder of their own below ``evaluation/``.
+    """
+    began = time.monotonic()
+    try:
+        result = instantiate(config)(trained.module, against)
+    except JudgeMissing:
+        return False
+    folder = trained.folder / "evaluation"
+    if said["checkpoint"] not in ("best", "last"):
+        folder /= str(said["checkpoint"])
+    write_json(folder / f"{name}.json", {**result, **said, "seconds": round(time.monotonic() - began, 3)})
+    print(f"{name:<16} {_shown(result)}", flush=True)
+    return True
+
+
+def _hand_in_judge(cfg: DictConfig, trained: Trained, against: Any, data_sha256: str) -> dict[str, str]:
+    """Give data of images the classifier that judges a generator; a warning where the data is a stand-in."""
+    if not isinstance(against, ImageData):
+        return {}
+    generates = hasattr(trained.module, "sample")
+    judge = load_judge(cfg.judge, trained.folder, data_sha256) if generates else None
+    if judge is not None:
+        against.judge, against.judge_sha256, against.judge_run = judge.module, judge.sha256, str(judge.folder)
+        print(f"judged by {judge.folder} ({judge.sha256[:12]})", flush=True)
+    return {"warning": against.warning} if against.warning else {}
+
+
+def _refuse_nothing(left_out: list[str], count: int) -> None:
+    """Say which measures could not be taken for want of a judge; raises ``ValueError`` where none was taken."""
+    if not left_out:
+        return
+    how = "train one with `genlab train experiment=classifier` and give its folder as judge=FOLDER"
+    if len(left_out) == count:
+        raise ValueError(f"`judge` must be a classifier's run; got None, and none is nearby: {how} (judge)")
+    print(f"left out for want of a classifier: {', '.join(left_out)}; {how}")
 
 
 def chosen(evaluators: DictConfig, only: Any) -> dict[str, DictConfig]:
@@ -51,14 +93,6 @@ def chosen(evaluators: DictConfig, only: Any) -> dict[str, DictConfig]:
     names = [only] if isinstance(only, str) else OmegaConf.to_container(only)
     assert isinstance(names, list)
     return {one_of("only", name, known, "only"): known[name] for name in names}
-
-
-def _where_it_is_now(config: DictConfig) -> DictConfig:
-    """The run's data config; ``GENLAB_DATA``, where it is set, says where named data lies on this machine."""
-    root = os.environ.get("GENLAB_DATA")
-    if root and "root" in config:
-        config.root = root
-    return config
 
 
 def _shown(result: Mapping[str, Any]) -> str:

@@ -22,11 +22,10 @@ from genlab.run.allocator import keep_freed_memory
 from genlab.run.artifacts import RunFolder
 from genlab.run.command_line import quoted, typed_words
 from genlab.run.config_values import optimizers
-from genlab.run.interrupt import StopAtOnce, StopOnSignal
+from genlab.run.interrupt import Stop, StopOnSignal
 from genlab.run.last_checkpoint import save_checkpoint
 from genlab.run.metrics_csv import MetricsCsv
 from genlab.run.outcome import Failed, Interrupted, Outcome
-from genlab.run.progress import iterations_in_all
 from genlab.run.provenance import provenance
 
 
@@ -42,7 +41,8 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
     data, module = build(cfg)
     if (precisions := getattr(module, "precisions", None)) is not None:
         one_of("precision", cfg.trainer.precision, precisions, "trainer.precision")
-    trainer, stop = _trainer(cfg)
+    stop = StopOnSignal(folder.last_checkpoint)
+    trainer = _trainer(cfg, stop)
     if resume:
         folder.refuse_other_data(data.provenance())
     checkpoint = folder.last_checkpoint if resume and folder.last_checkpoint.is_file() else None
@@ -51,7 +51,7 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
         folder.create(config, provenance(cfg.seed, data.provenance(), memory))
         folder.write_status("running", start, {})
         print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
-        outcome = _run(folder, trainer, stop, module, data, config, checkpoint, start)
+        outcome = _run(folder, trainer, module, data, config, checkpoint, start)
     _draw_curves(folder)
     return outcome
 
@@ -73,8 +73,7 @@ def _try_optimizers(cfg: DictConfig) -> None:
             raise ValueError(f"`{path}` must be what {node['_target_']} takes; it says: {error} ({path})") from error
 
 
-def _trainer(cfg: DictConfig) -> tuple[pl.Trainer, StopOnSignal]:
-    stop = StopOnSignal()
+def _trainer(cfg: DictConfig, stop: StopOnSignal) -> pl.Trainer:
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values()]
     loggers: list[Logger] = [instantiate(logger) for logger in cfg.logger.values()]
     options = {key: value for key, value in cfg.trainer.items() if not str(key).startswith("_")}
@@ -89,7 +88,7 @@ def _trainer(cfg: DictConfig) -> tuple[pl.Trainer, StopOnSignal]:
     if trainer.precision != cfg.trainer.precision:  # Lightning has taken another one, with a warning
         rule = f"be one that this machine has; here it would be {trainer.precision}"
         raise refuse("precision", rule, cfg.trainer.precision, "trainer.precision")
-    return trainer, stop
+    return trainer
 
 
 def _first_iteration(checkpoint: Path | None) -> int:
@@ -106,7 +105,6 @@ def _first_iteration(checkpoint: Path | None) -> int:
 def _run(
     folder: RunFolder,
     trainer: pl.Trainer,
-    stop: StopOnSignal,
     module: pl.LightningModule,
     data: pl.LightningDataModule,
     config: Mapping[str, Any],
@@ -118,9 +116,7 @@ def _run(
         with _open_loggers(trainer, config, start):
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
             save_checkpoint(trainer, folder.last_checkpoint)
-            if stop.stopped and trainer.global_step != iterations_in_all(trainer):
-                raise StopAtOnce
-    except (KeyboardInterrupt, StopAtOnce):
+    except (KeyboardInterrupt, Stop):
         return _end(folder, trainer, "interrupted", "stopped by the user")
     except Exception as error:
         return _end(folder, trainer, "failed", _reason(error, trainer, config), error)
@@ -150,7 +146,7 @@ def _open_loggers(trainer: pl.Trainer, config: Mapping[str, Any], start: int) ->
             opened.append(logger)
         yield
         status = "success"
-    except StopAtOnce:
+    except Stop:
         status = "aborted"
         raise
     finally:

@@ -5,15 +5,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from genlab.run.last_checkpoint import save_checkpoint
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class StopAtOnce(BaseException):
+class Stop(BaseException):
     """Ends training where it stands.
 
     Not KeyboardInterrupt: Lightning answers that one by ending the process, and a whole sweep with it.
@@ -21,21 +24,26 @@ class StopAtOnce(BaseException):
 
 
 class StopOnSignal(Callback):
-    """Ends training at the end of a step once a signal has come; ``stopped`` then says so."""
+    """Saves to ``checkpoint`` and ends training before the next step once a signal has come.
 
-    stopped = False
+    Before a step and not by Lightning's own way of stopping early: that one validates once more and takes the pass
+    for a whole one, and a run that goes on would be short of the rest of it.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint = checkpoint
+        self.stopped = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take SIGTERM back from Lightning, which would end training with an error of its own."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._handle)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Ask the trainer to stop."""
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Save and stop."""
         if self.stopped:
-            trainer.should_stop = True
+            save_checkpoint(trainer, self.checkpoint)
+            raise Stop
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -52,6 +60,6 @@ class StopOnSignal(Callback):
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.stopped:
-            raise StopAtOnce
+            raise Stop
         self.stopped = True
         print("\nstopping at the end of this step (again: at once)", file=sys.stderr)

@@ -45,7 +45,7 @@ def _is_classifier(config: dict[str, Any]) -> bool:
 
 
 def _trained_on(folder: Path) -> str | None:
-    """The SHA-256 of the data that ``folder``'s run was trained on, as recorded; ``ValueError`` for a damaged record."""
+    """The SHA-256 of the data that ``folder``'s run was trained on, as recorded; ``ValueError`` for a damaged file."""
     file = folder / "provenance.json"
     if not file.is_file():
         return None

@@ -1,54 +1,38 @@
-"""``genlab sample``: draw from a trained model by reading its run folder alone."""
+"""``genlab sample``: draw from a trained model by reading its run folder alone; texts or pictures."""
 
+from collections.abc import Collection
 from pathlib import Path
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 
 from genlab.checks import at_least, refuse
-from genlab.run.artifacts import write_text
 from genlab.run.outcome import Outcome
-from genlab.run.trained import Trained, load_trained
+from genlab.run.pictures import model_name
+from genlab.run.sample_images import SETTINGS as FOR_IMAGES
+from genlab.run.sample_images import sample_images
+from genlab.run.sample_text import SETTINGS as FOR_TEXTS
+from genlab.run.sample_text import sample_text
+from genlab.run.trained import load_trained
 
 
 def main(cfg: DictConfig) -> Outcome:
-    """Write samples to a text file and show them. Raises ``ValueError`` for a setting out of range."""
+    """Write samples and say where they are. Raises ``ValueError`` for a setting out of range or of another model."""
     trained = load_trained(str(cfg.run), cfg.checkpoint)
-    if isinstance(cfg.temperature, ListConfig):
-        content = _sweep(cfg, trained)
-        default = "temperature.txt"
-    else:
-        content = "\n\n".join(_draw(cfg, trained, cfg.temperature)) + "\n"
-        default = "generated_text.txt"
-    path = Path(str(cfg.output)).expanduser() if cfg.output else trained.folder / "samples" / default
+    at_least("seed", cfg.seed, 0, "seed")
+    makes_texts = hasattr(trained.module, "log_prob")
+    _refuse_foreign(cfg, FOR_IMAGES if makes_texts else FOR_TEXTS, model_name(trained))
+    sample, folder = sample_text if makes_texts else sample_images, trained.folder / "samples"
+    output = None if cfg.output is None else Path(str(cfg.output)).expanduser()
     try:
-        write_text(path, content)
+        sample(cfg, trained, folder, output)
     except OSError as error:
-        raise refuse("output", f"be a file that can be written ({error.strerror})", str(path), "output") from error
-    print(f"{content}\nwritten to {path}")
+        where = str(output or folder)
+        raise refuse("output", f"be a file that can be written ({error.strerror})", where, "output") from error
     return Outcome("done", trained.folder)
 
 
-def _sweep(cfg: DictConfig, trained: Trained) -> str:
-    """One text a temperature, under a heading each, from the same seed and prompt."""
-    if not cfg.temperature:
-        raise refuse("temperature", "be a number or a list of at least one", [], "temperature")
-    parts = []
-    for temperature in cfg.temperature:
-        body = "\n\n".join(_draw(cfg, trained, temperature))
-        parts.append(f"=== temperature {temperature} ===\n\n{body}\n\n")
-    return "".join(parts)
-
-
-def _draw(cfg: DictConfig, trained: Trained, temperature: float) -> list[str]:
-    prompts = [str(cfg.prompt)] if cfg.prompt is not None else trained.module.prompts or [""]
-    chosen = [prompts[i % len(prompts)] for i in range(at_least("count", cfg.count, 1, "count"))]
-    texts = trained.module.sample(
-        cfg.count,
-        cfg.length,
-        temperature=temperature,
-        seed=cfg.seed,
-        prompts=chosen,
-        top_k=cfg.top_k,
-        top_p=cfg.top_p,
-    )
-    return [prompt + text for prompt, text in zip(chosen, texts, strict=True)]
+def _refuse_foreign(cfg: DictConfig, settings: Collection[str], model: str) -> None:
+    """Raise ``ValueError`` for the first of ``settings`` that was given, though ``model`` has no use for it."""
+    for name in settings:
+        if cfg[name] is not None:
+            raise refuse(name, f"be left out: a {model} has no use for it", cfg[name], name)

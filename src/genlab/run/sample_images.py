@@ -1,0 +1,55 @@
+"""Pictures of a trained image model: the kind that is asked for, drawn and written."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from PIL import Image
+
+from genlab.checks import nearest_hint, refuse
+from genlab.reporting.figures import write_figure
+from genlab.reporting.sheets import save_animation, save_png
+from genlab.run.pictures import KINDS, Animation, Content, Request, model_name
+from genlab.run.trained import Trained
+
+SETTINGS = ("kind", "columns", "points", "steps", "interpolation", "from_images", "judge")
+"""What a picture takes beside its number and seed."""
+
+
+def sample_images(cfg: DictConfig, trained: Trained, folder: Path, output: Path | None) -> None:
+    """Write pictures of one kind, in ``folder`` where ``output`` names no file, and say where they are.
+
+    Raises ``ValueError`` for a kind that the model cannot do, and for a setting that is wrong or not of the kind.
+    """
+    name = chosen_kind(cfg.kind, trained)
+    if output is not None and output.suffix != ".png":
+        raise refuse("output", "end in .png", str(output), "output")
+    path = output or folder / f"{name}.png"
+    for ending, content in KINDS[name].draw(Request(trained, cfg.seed, _settings(cfg, name))).items():
+        print(f"written to {_write(content, path.with_name(path.stem + ending))}")
+
+
+def chosen_kind(kind: Any, trained: Trained) -> str:
+    """``kind``, or the first that the model can do. Raises ``ValueError`` for one that it cannot do."""
+    able = [name for name, each in KINDS.items() if not each.lacking(trained.module)]
+    if kind is None or kind in able:
+        return str(kind or able[0])
+    model, known = model_name(trained), KINDS.get(str(kind))
+    why = f": it has {known.lacking(trained.module)}" if known else ""
+    rule = f"be one of {', '.join(able)} for this {model}{why}"
+    raise refuse("kind", rule, kind, "kind" + ("" if known else nearest_hint(str(kind), able)))
+
+
+def _settings(cfg: DictConfig, kind: str) -> dict[str, Any]:
+    """The settings of ``kind`` as given, or as they are by default; ``ValueError`` for one that it does not take."""
+    defaults = KINDS[kind].settings
+    for name in ("count", *SETTINGS[1:]):
+        if cfg[name] is not None and name not in defaults:
+            raise refuse(name, f"be left out for kind={kind}", cfg[name], name)
+    return {name: default if cfg[name] is None else cfg[name] for name, default in defaults.items()}
+
+
+def _write(content: Content, path: Path) -> Path:
+    if isinstance(content, Animation):
+        return save_animation(content.frames, path)
+    return save_png(content, path) if isinstance(content, Image.Image) else write_figure(content, path, colours=128)

@@ -1,0 +1,67 @@
+"""A run of several passes that was stopped anywhere ends where one that was left alone ends, and logs the same steps."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from genlab.run.interrupt import StopOnSignal
+
+PER_PASS = 9  # batches of the small digits
+WORDS = [
+    "experiment=classifier",
+    "data.dataset=digits",
+    "data.val_size=200",
+    "trainer.accelerator=cpu",
+    "trainer.max_epochs=3",
+    "trainer.log_every_n_steps=4",
+    "model.embedding_dim=4",
+]
+
+
+def ending(folder: Path) -> tuple[list[str], dict[str, torch.Tensor]]:
+    """Every line of the figures, and the last weights."""
+    lines = (folder / "metrics.csv").read_text().splitlines()
+    return lines, torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+@pytest.fixture
+def straight(genlab: Any, place: Path) -> tuple[list[str], dict[str, torch.Tensor]]:
+    assert genlab("train", *WORDS, "run_dir=straight").code == 0
+    return ending(place / "straight")
+
+
+def check_same(folder: Path, straight: tuple[list[str], dict[str, torch.Tensor]]) -> None:
+    lines, weights = ending(folder)
+    assert lines == straight[0]
+    assert lines[-1].startswith(f"{3 * PER_PASS},")
+    assert all(torch.equal(weights[name], straight[1][name]) for name in straight[1])
+
+
+def test_it_may_be_stopped_in_any_pass_and_between_two(
+    genlab: Any, place: Path, straight: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = StopOnSignal.on_train_batch_start
+    places = [5, PER_PASS, 2 * PER_PASS + 3, 3 * PER_PASS - 1]
+
+    def stop_here(self: StopOnSignal, trainer: Any, *rest: Any) -> None:
+        if places and trainer.global_step == places[0]:
+            places.pop(0)
+            self.stopped = True
+        stop(self, trainer, *rest)
+
+    monkeypatch.setattr(StopOnSignal, "on_train_batch_start", stop_here)
+    for expected in list(places):
+        answer = genlab("train", *WORDS, "run_dir=run")
+        assert answer.code == 130
+        assert f"interrupted after {expected} iterations" in answer.err
+    assert genlab("train", *WORDS, "run_dir=run").code == 0
+    check_same(place / "run", straight)
+
+
+def test_passes_are_counted_right_after_an_end_in_the_middle_of_one(genlab: Any, place: Path) -> None:
+    assert genlab("train", *WORDS, "run_dir=run", f"trainer.max_steps={PER_PASS + 4}").code == 0
+    answer = genlab("train", *WORDS, "run_dir=run")
+    assert answer.code == 0
+    assert f"done: {3 * PER_PASS} iterations" in answer.out
