@@ -5,12 +5,15 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from genlab.reporting import pictures
 from genlab.reporting.curves import draw_curves
 from genlab.reporting.page import write_page
 from genlab.reporting.runs import RunRecord, read_run
+from genlab.reporting.sheets import contact_sheet, save_animation, save_png
 
 MakeRun = Callable[..., Path]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -139,8 +142,8 @@ def test_a_run_of_another_model_is_shown_as_well(make_run: MakeRun, tmp_path: Pa
         "latent size",
         "mnist",
         "Latent manifold",
-        "Elbo",
-        "fid mnist cnn",
+        "ELBO",
+        "FID (mnist_cnn)",
         "12.5",
         "10,000",
     ):
@@ -157,6 +160,57 @@ def test_page_refuses_no_runs_and_what_is_no_picture(make_run: MakeRun, tmp_path
     with pytest.raises(ValueError, match=r"figures/loss\.png: not a PNG image"):
         write_page([read_run(folder)], tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+def _with_pictures(folder: Path) -> Path:
+    """A run folder with the samples of an image model: a grid, a walk in motion, and two grids of training."""
+    images = np.random.default_rng(0).integers(0, 255, (6, 28, 28), dtype=np.uint8)
+    for name in ("grid", "epoch_0025", "epoch_0001"):
+        save_png(contact_sheet(images, 3), folder / "samples" / f"{name}.png")
+    save_animation(images, folder / "samples" / "walk.gif")
+    return folder
+
+
+def test_samples_that_are_pictures_are_shown(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = _with_pictures(make_run("dcgan"))
+    page = Page(write_page([read_run(folder)], tmp_path / "report.html"))
+    files = ["epoch_0001.png", "epoch_0025.png", "grid.png", "walk.gif"]
+    contents = [base64.b64decode(uri.partition(";base64,")[2]) for uri in page.values("src")]
+    assert contents == [(folder / "samples" / file).read_bytes() for file in files]
+    for part in ("Samples", "after pass 1", "after pass 25", "samples/walk.gif", "in motion"):
+        assert part in page.text, part
+    assert page.values("alt")[-1] == "A walk from latent to latent, in motion: char_rnn"
+
+
+def test_a_picture_too_large_for_the_page_is_named(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "MAX_BYTES", 10)
+    page = Page(write_page([read_run(_with_pictures(make_run("dcgan")))], tmp_path / "report.html"))
+    assert page.values("src") == []
+    assert "Too large for a page: open samples/grid.png itself" in page.text
+
+
+def test_a_warning_is_on_top_and_with_its_run(make_run: MakeRun, tmp_path: Path) -> None:
+    one, two, three = (read_run(make_run(name)) for name in ("a", "b", "c"))
+    one.provenance["data"]["warning"] = two.evaluation["valid_words"]["warning"] = "these are <stand-in> digits"
+    page = Page(write_page([one, two, three], tmp_path / "report.html"))
+    top, *rest = page.text.split("What was trained")
+    assert top.count("these are <stand-in> digits") == 2  # of the page, and of the first run
+    assert "(char_rnn / a, char_rnn / b)" in top
+    assert (
+        sum(part.count("these are <stand-in> digits") for part in rest) == 2
+    )  # the second run; provenance of the first
+
+
+def test_real_data_stands_beside_the_measures(make_run: MakeRun, tmp_path: Path) -> None:
+    record = read_run(make_run())
+    record.evaluation["fid_mnist_cnn"] = {"value": 3.21, "unit": "squared feature distance", "floor": {"value": 0.4123}}
+    text = Page(write_page([record], tmp_path / "report.html")).text
+    assert "Real data" in text
+    assert "Real text" not in text
+    assert "0.4123" in text
+    assert "94.21" in text
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium on the path")

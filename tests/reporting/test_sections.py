@@ -120,3 +120,49 @@ def test_provenance_and_command(make_run: MakeRun) -> None:
     assert sections.command(listed) == "genlab train 'data.text=my book.txt'"
     nothing = replace(record, provenance={}, status={"state": "failed"})
     assert (sections.provenance_rows(nothing), sections.command(nothing)) == ([], "")
+
+
+def test_headlines_of_each_model_are_its_most_telling_measures(make_run: MakeRun) -> None:
+    record = read_run(make_run())
+    generator = ("class_histogram", "coverage", "fid_mnist_cnn", "kid_mnist_cnn", "precision", "recall")
+    for names, expected in (
+        (generator, ["FID (mnist_cnn)", "precision", "recall"]),
+        ((*generator, "elbo", "iw_bound"), ["ELBO", "importance-weighted bound", "FID (mnist_cnn)"]),
+        (("accuracy", "calibration", "confusion"), ["accuracy", "calibration"]),
+    ):
+        judged = replace(record, evaluation={name: {"value": 0.5} for name in names})
+        assert [measure.name for measure in sections.headlines(judged)] == expected
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "shown"),
+    [("val/accuracy", 0.9912, ("99.12", "%")), ("val/elbo", -101.5, ("-101.5", "nats an image"))],
+)
+def test_other_models_fall_back_to_the_last_validation_too(
+    metric: str, value: float, shown: tuple[str, str], make_run: MakeRun
+) -> None:
+    record = replace(
+        read_run(make_run()), evaluation={}, metrics={}, status={"state": "done", "metrics": {metric: value}}
+    )
+    (headline,) = sections.headlines(record)
+    assert (headline.value, headline.unit) == shown
+
+
+def test_the_floor_is_real_data_in_the_measures_own_unit(make_run: MakeRun) -> None:
+    results = {
+        "precision": {"value": 0.9, "unit": "share of generated images", "floor": {"value": 0.9731}},
+        "fid_mnist_cnn": {"value": 3.0, "unit": "", "floor": {"value": 0.41}, "judge_sha256": "ab" * 32},
+        "memorisation": {"value": 3.0, "floor": None},
+    }
+    fid, precision, memorisation = sections.measures(replace(read_run(make_run()), evaluation=results))
+    assert (precision.real, fid.real, memorisation.real) == ("97.31", "0.41", sections.NOTHING)
+    assert ("judge", "abababababab") in fid.details
+
+
+def test_warnings_come_once_from_provenance_and_results(make_run: MakeRun) -> None:
+    record = read_run(make_run())
+    assert sections.warnings(record) == []
+    record.evaluation["valid_words"]["warning"] = record.evaluation["copied_run"]["warning"] = "one"
+    record.provenance["data"]["warning"] = "two"
+    assert sections.warnings(record) == ["two", "one"]
+    assert all("warning" not in dict(measure.details) for measure in sections.measures(record))

@@ -1,4 +1,4 @@
-"""A run of several passes that was stopped anywhere ends where one that was left alone ends, and logs the same steps."""
+"""A run of several passes that was stopped anywhere ends where one left alone ends, and logs the same steps."""
 
 from pathlib import Path
 from typing import Any

@@ -20,8 +20,8 @@ class IwBound(ImageDraws):
     """
 
     name: ClassVar[str] = "iw_bound"
-    count: int = 1000
-    k: int = 5000
+    count: int = 500
+    k: int = 100
     chunk: int = 100
 
     def __post_init__(self) -> None:

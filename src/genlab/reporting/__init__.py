@@ -1,6 +1,8 @@
-"""Run folders in, figures and one page out.
+"""Run folders in, figures and pages out.
 
-This room reads the files of a run folder (YAML, JSON, CSV, text, PNG) and nothing else: no torch, no Hydra,
-no Lightning. ``runs`` reads them, ``curves`` draws the training curves, ``sections`` decides what a page
-shows of a run, ``texts`` takes the sample files apart and ``page`` writes one self-contained HTML file.
+This room reads the files of a run folder (YAML, JSON, CSV, text, pictures) and nothing else: no torch, no Hydra,
+no Lightning. ``runs`` reads them; ``curves`` draws training, ``judgements`` what was measured, both in the look of
+``figures``; ``sheets`` puts many small images into one picture. ``sections`` decides what a page shows of a run,
+``texts`` and ``pictures`` make its samples ready and ``page`` writes one self-contained HTML file; ``markdown`` and
+``image_tables`` write the figures of a study, ``comparison`` those of runs side by side.
 """

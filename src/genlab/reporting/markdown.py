@@ -4,11 +4,12 @@ A page's prose is written by hand; its figures stand between two markers and are
 figure is typed.
 """
 
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from genlab.reporting.image_tables import image_figures, image_setting
+from genlab.reporting.markdown_table import fixed, spread, table
 from genlab.reporting.runs import RunRecord
 from genlab.reporting.sections import lookup
 
@@ -44,6 +45,8 @@ def group_by_setting(records: Iterable[RunRecord]) -> dict[str, list[RunRecord]]
 
 def setting(record: RunRecord) -> str:
     """What was trained, in a few words."""
+    if not _is_text(record):
+        return image_setting(record)
     config = record.config
     words = [f"{record.name}:"]
     for name, place in (("hidden", "model.hidden_size"), ("layer", "model.num_layers"), ("steps", "data.seq_len")):
@@ -55,9 +58,19 @@ def setting(record: RunRecord) -> str:
 
 
 def _figures(records: Sequence[RunRecord], command: str) -> str:
-    parts = [f"Written by `{command}`.", _settings_table(records), _runs_table(records), _floor_table(records)]
-    parts += [_sample(group[0]) for group in group_by_setting(records).values()]
+    texts, others = ([record for record in records if _is_text(record) == is_text] for is_text in (True, False))
+    parts = [f"Written by `{command}`."]
+    if texts:
+        parts += [_settings_table(texts), _runs_table(texts), _floor_table(texts)]
+        parts += [_sample(group[0]) for group in group_by_setting(texts).values()]
+    if others:
+        parts += image_figures(group_by_setting(others))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _is_text(record: RunRecord) -> bool:
+    """A run that reads text in time steps."""
+    return lookup(record.config, "data.seq_len") is not None or "bits_per_char" in record.evaluation
 
 
 def _settings_table(records: Sequence[RunRecord]) -> str:
@@ -76,8 +89,8 @@ def _runs_table(records: Sequence[RunRecord]) -> str:
         [
             setting(record),
             str(record.config.get("seed")),
-            _number(_bits(record), 4),
-            _number(_valid(record), 4),
+            fixed(_bits(record), 4),
+            fixed(_valid(record), 4),
             str(lookup(record.evaluation, "bits_per_char.checkpoint_sha256") or "")[:12],
             str(record.provenance.get("commit") or "")[:12],
             str(lookup(record.provenance, "machine.processor") or ""),
@@ -93,7 +106,7 @@ def _floor_table(records: Sequence[RunRecord]) -> str:
         (r.evaluation["ngram_floor"] for r in records if "ngram_floor" in r.evaluation), {}
     )
     rows = [
-        [f"{floor['order']}-gram", _number(floor["bits"], 3), _number(floor["nats"], 3)]
+        [f"{floor['order']}-gram", fixed(floor["bits"], 3), fixed(floor["nats"], 3)]
         for floor in floors.get("by_order", [])
     ]
     if not rows:
@@ -112,22 +125,8 @@ def _sample(record: RunRecord) -> str:
     return f"{heading}\n\n```text\n{text[:_SAMPLE]}\n```"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; a bar inside a cell is escaped."""
-    lines = [list(header), ["---"] * len(header), *map(list, rows)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
 def _spread(group: Sequence[RunRecord], cell: Cell, digits: int) -> str:
-    values = [value for record in group if (value := cell(record)) is not None]
-    if not values:
-        return "not measured"
-    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.{digits}f}{deviation}"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "not measured" if value is None else f"{value:.{digits}f}"
+    return spread([value for record in group if (value := cell(record)) is not None], digits)
 
 
 def _bits(record: RunRecord) -> float | None:

@@ -1,6 +1,5 @@
 """One self-contained HTML page about any number of runs: no network, no script, images inside."""
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from genlab.reporting import sections
-from genlab.reporting.runs import RunRecord
+from genlab.reporting.pictures import Picture, figure_pictures, progress_pictures, sample_pictures, title
+from genlab.reporting.runs import RunRecord, run_label
 from genlab.reporting.texts import (
     Passage,
     first_middle_last,
@@ -17,18 +17,6 @@ from genlab.reporting.texts import (
     temperature_passages,
     training_passages,
 )
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_FIGURES_FIRST = ("loss", "accuracy")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A PNG as a data URI, its file's name and the caption which that gives."""
-
-    caption: str
-    file: str
-    uri: str
 
 
 @dataclass(frozen=True)
@@ -53,7 +41,10 @@ class RunView:
     headlines: list[sections.Measure]
     settings: list[tuple[str, str]]
     full_config: str
-    pictures: list[Picture]
+    warnings: list[str]
+    progress: list[Picture]
+    samples: list[Picture]
+    figures: list[Picture]
     measures: list[sections.Measure]
     bars: list[sections.Bar]
     texts: list[TextSection]
@@ -65,17 +56,27 @@ def write_page(runs: Sequence[RunRecord], path: Path, title: str = "genlab repor
     """Write the page about ``runs`` to ``path`` and return it.
 
     Shows what the records hold, whatever the model: every figure of the run folder, every evaluation result,
-    every text sample. Raises ValueError where there is no run to show and for a figure that is no PNG.
+    every sample, be it a text or a picture. Raises ValueError where there is no run to show and for a picture that
+    is none.
     """
     if not runs:
         raise ValueError("`runs` must hold at least one run; got none (runs)")
-    views = [_view(record, f"run-{number}", _label(record, runs)) for number, record in enumerate(runs, 1)]
+    views = [_view(record, f"run-{number}", run_label(record, runs)) for number, record in enumerate(runs, 1)]
     template = _environment().get_template("page.html.j2")
-    page = template.render(title=title, views=views, nothing=sections.NOTHING)
+    page = template.render(title=title, views=views, warnings=_warnings(views), nothing=sections.NOTHING)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _warnings(views: Sequence[RunView]) -> dict[str, list[str]]:
+    """Each warning once, with the labels of the runs that it is about."""
+    about: dict[str, list[str]] = {}
+    for view in views:
+        for warning in view.warnings:
+            about.setdefault(warning, []).append(view.label)
+    return about
 
 
 def _environment() -> Environment:
@@ -88,12 +89,6 @@ def _environment() -> Environment:
     )
 
 
-def _label(record: RunRecord, runs: Sequence[RunRecord]) -> str:
-    """The experiment's name, with the folder's where several runs share it."""
-    alone = sum(other.name == record.name for other in runs) == 1
-    return record.name if alone else f"{record.name} / {record.folder.name}"
-
-
 def _view(record: RunRecord, anchor: str, label: str) -> RunView:
     return RunView(
         anchor=anchor,
@@ -104,33 +99,16 @@ def _view(record: RunRecord, anchor: str, label: str) -> RunView:
         headlines=sections.headlines(record),
         settings=sections.settings(record),
         full_config=yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True),
-        pictures=[_picture(path) for path in sorted(record.figures, key=_figure_order)],
+        warnings=sections.warnings(record),
+        progress=progress_pictures(record.pictures),
+        samples=sample_pictures(record.pictures),
+        figures=figure_pictures(record.figures),
         measures=sections.measures(record),
         bars=sections.floor_bars(record),
         texts=_text_sections(record.samples),
         provenance=sections.provenance_rows(record),
         command=sections.command(record),
     )
-
-
-def _figure_order(path: Path) -> tuple[int, str]:
-    rank = _FIGURES_FIRST.index(path.stem) if path.stem in _FIGURES_FIRST else len(_FIGURES_FIRST)
-    return rank, path.stem
-
-
-def _picture(path: Path) -> Picture:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror or error}") from error
-    if not content.startswith(_PNG_SIGNATURE):
-        raise ValueError(f"{path}: not a PNG image")
-    return Picture(_title(path), path.name, f"data:image/png;base64,{base64.b64encode(content).decode()}")
-
-
-def _title(path: Path) -> str:
-    name = sections.words(path.stem)
-    return name[:1].upper() + name[1:]
 
 
 def _text_sections(samples: dict[str, str]) -> list[TextSection]:
@@ -162,4 +140,4 @@ def _from_training(content: str) -> TextSection:
 
 
 def _other(name: str, content: str) -> TextSection:
-    return TextSection(_title(Path(name)), "", (plain_passage(content),), folded=True)
+    return TextSection(title(Path(name)), "", (plain_passage(content),), folded=True)

@@ -22,13 +22,16 @@ import yaml
 STATES = ("running", "done", "failed", "interrupted")
 """The states that ``status.json`` knows."""
 
+PICTURES = (".png", ".gif")
+"""What a sample that is a picture may be called."""
+
 Series = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 """The iterations at which a quantity was logged, ascending, and its values there; both ``(n,)``."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything that a run folder holds, but for its checkpoints."""
+    """Everything that a run folder holds, but for its checkpoints: ``pictures`` are those in ``samples/``."""
 
     folder: Path
     config: dict[str, Any]
@@ -38,6 +41,7 @@ class RunRecord:
     evaluation: dict[str, dict[str, Any]]
     samples: dict[str, str]
     figures: tuple[Path, ...]
+    pictures: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -53,6 +57,12 @@ class RunRecord:
     def reason(self) -> str:
         """Why a run is in its state, as it said itself; empty where it said nothing."""
         return str(self.status.get("reason") or "")
+
+
+def run_label(record: RunRecord, runs: Sequence[RunRecord]) -> str:
+    """The experiment's name, with the folder's where several of ``runs`` share it."""
+    alone = sum(other.name == record.name for other in runs) == 1
+    return record.name if alone else f"{record.name} / {record.folder.name}"
 
 
 def find_runs(patterns: Sequence[str]) -> list[Path]:
@@ -105,6 +115,7 @@ def read_run(folder: Path) -> RunRecord:
         evaluation={path.stem: _read_json(path) for path in sorted((folder / "evaluation").glob("*.json"))},
         samples={path.name: _read_text(path) for path in sorted((folder / "samples").glob("*.txt"))},
         figures=tuple(sorted((folder / "figures").glob("*.png"))),
+        pictures=tuple(sorted(path for ending in PICTURES for path in (folder / "samples").glob(f"*{ending}"))),
     )
 
 

@@ -4,7 +4,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from textwrap import shorten
 from typing import Any, TypeGuard
@@ -14,10 +14,30 @@ from genlab.reporting.runs import RunRecord
 NOTHING = "\N{EN DASH}"  # a cell without a value
 FLOOR_FILE = "ngram_floor"
 HELD_OUT = "bits_per_char"
-HEADLINES = (HELD_OUT, "valid_words", "accuracy", "fid_mnist_cnn", "elbo")
+HEADLINES = (
+    HELD_OUT,
+    "valid_words",
+    "accuracy",
+    "calibration",
+    "elbo",
+    "iw_bound",
+    "fid_mnist_cnn",
+    "precision",
+    "recall",
+    "kid_mnist_cnn",
+    "density",
+    "coverage",
+)
 """The measures that sum up a run, most telling first; others follow in alphabetical order."""
 MAX_HEADLINES = 3
-_NAMES = {HELD_OUT: "held-out text"}  # where the unit already says what is measured
+NO_HEADLINES = ("class_histogram", "confusion")
+"""Results that are looked at as figures: no one number sums them up."""
+_NAMES = {
+    HELD_OUT: "held-out text",  # where the unit already says what is measured
+    "elbo": "ELBO",
+    "iw_bound": "importance-weighted bound",
+    "kl": "KL",
+}
 
 _SETTINGS = (
     ("corpus", "data.corpus"),
@@ -31,6 +51,10 @@ _SETTINGS = (
     ("discriminator layers", "model.discriminator.num_layers"),
     ("generator layers", "model.generator.num_layers"),
     ("dropout", "model.dropout"),
+    ("loss", "model.loss"),
+    ("likelihood", "model.likelihood"),
+    ("binarisation", "model.binarize"),
+    ("weight of the KL", "model.beta"),
     ("initialisation", "model.init"),
     ("optimiser", "optimizer._target_"),
     ("learning rate", "optimizer.lr"),
@@ -40,10 +64,10 @@ _SETTINGS = (
     ("engine", "model.engine"),
     ("seed", "seed"),
 )
-_REAL = ("held_out", "held_out_in_train")  # where a text measure puts its figure for real text
+_REAL = ("held_out", "held_out_in_train", "floor")  # where a measure puts its figure for real data
 _CHECKPOINT = ("checkpoint_sha256", "checkpoint")
 _ERRORS = ("standard_error", "bits_standard_error")
-_SHOWN = {"value", "unit", "interval", "count", "seed", *_CHECKPOINT}
+_SHOWN = {"value", "unit", "interval", "count", "seed", "warning", *_CHECKPOINT}
 MAX_DETAIL = 200
 """Characters of a text among the details of a measure."""
 
@@ -52,7 +76,7 @@ MAX_DETAIL = 200
 class Measure:
     """One evaluation result, as the text that a table shows.
 
-    ``real`` is the same measure of real text, ``details`` are the result's other plain values.
+    ``real`` is the same measure of real data, ``details`` are the result's other plain values.
     """
 
     name: str
@@ -79,6 +103,14 @@ class Bar:
 def words(name: str) -> str:
     """``bits_per_char`` as a reader would write it."""
     return name.replace("_", " ").replace("/", " ")
+
+
+def measure_name(name: str) -> str:
+    """What a measure, or a figure of it, is called: ``fid_mnist_cnn`` is the ``FID (mnist_cnn)``."""
+    distance, _, features = name.partition("_")
+    if distance in ("fid", "kid") and features:
+        return f"{distance.upper()} ({features})"
+    return _NAMES.get(name, words(name))
 
 
 def number(value: object) -> str:
@@ -149,9 +181,9 @@ def _rank(name: str) -> int:
 
 
 def _measure(name: str, result: Mapping[str, Any]) -> Measure:
-    scale, unit = _scale(result.get("unit"))
+    scale, unit = scale_of(result.get("unit"))
     return Measure(
-        name=_NAMES.get(name, words(name)),
+        name=measure_name(name),
         value=_scaled(result.get("value"), scale),
         unit=unit,
         interval=_interval(result, scale),
@@ -168,11 +200,14 @@ def _details(result: Mapping[str, Any], scale: float) -> Iterator[tuple[str, str
         if key == "by_temperature" and value:
             values = (f"{number(row.get('temperature'))}: {_scaled(row.get('value'), scale)}" for row in value)
             yield words(key), " \N{MIDDLE DOT} ".join(values)
+        elif key.endswith("sha256") and key not in _SHOWN:
+            yield words(key.removesuffix("_sha256")), _short_hash(value)
         elif key not in _SHOWN and isinstance(value, str | int | float):
             yield words(key), shorten(number(value), MAX_DETAIL, placeholder=" ...")
 
 
-def _scale(unit: object) -> tuple[float, str]:
+def scale_of(unit: object) -> tuple[float, str]:
+    """What a value of this unit is multiplied by to be shown, and the unit that it is shown in."""
     text = "" if unit is None else str(unit)
     first, _, rest = text.partition(" ")
     return (100.0, f"% {rest}".strip()) if first == "share" else (1.0, text)  # 71.2 % reads better than 0.712
@@ -197,20 +232,44 @@ def _short_hash(value: object) -> str:
 
 def headlines(record: RunRecord) -> list[Measure]:
     """The few measures that sum a run up; the last validation where nothing has been evaluated yet."""
-    found = measures(record)[:MAX_HEADLINES]
-    if found or (bits := held_out_bits(record)) is None:
-        return found
+    evaluated = {name: result for name, result in record.evaluation.items() if name not in NO_HEADLINES}
+    found = measures(replace(record, evaluation=evaluated))[:MAX_HEADLINES]
+    return found or [_validated(unit, value) for unit, value in _last_validation(record)]
+
+
+def _last_validation(record: RunRecord) -> Iterator[tuple[str, float]]:
+    """The unit and the value of what was last validated in training, of the measures that sum a run up."""
+    units = {HELD_OUT: "bits per character", "accuracy": "share", "elbo": "nats an image"}
+    for name, unit in units.items():
+        if (value := _last_value(record, f"val/{name}")) is not None:
+            yield unit, value
+
+
+def _validated(unit: str, value: float) -> Measure:
+    scale, shown = scale_of(unit)
     missing = (NOTHING,) * 5
-    return [Measure("held-out, in training", number(bits), "bits per character", *missing, ())]
+    return Measure("held-out, in training", _scaled(value, scale), shown, *missing, ())
+
+
+def warnings(record: RunRecord) -> list[str]:
+    """What has to be known before any figure of the run is believed, such as that its data is a stand-in."""
+    said = [
+        lookup(record.provenance, "data.warning"),
+        *(result.get("warning") for result in record.evaluation.values()),
+    ]
+    return list(dict.fromkeys(str(warning) for warning in said if warning))
 
 
 def held_out_bits(record: RunRecord) -> float | None:
     """Held-out bits per character, as evaluated or else as last validated; None for other models."""
-    metric = f"val/{HELD_OUT}"
     evaluated = lookup(record.evaluation, f"{HELD_OUT}.value")
+    return float(evaluated) if _is_finite(evaluated) else _last_value(record, f"val/{HELD_OUT}")
+
+
+def _last_value(record: RunRecord, metric: str) -> float | None:
     validated = (lookup(record.status, "metrics") or {}).get(metric)
     logged = record.metrics[metric][1][-1] if metric in record.metrics else None
-    return next((float(value) for value in (evaluated, validated, logged) if _is_finite(value)), None)
+    return next((float(value) for value in (validated, logged) if _is_finite(value)), None)
 
 
 def _is_finite(value: object) -> TypeGuard[Real]:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genlab.checks import refuse
-from genlab.reporting.comparison import MARK, Comparison, as_markdown, compare
+from genlab.reporting.comparison import LIKE_REAL, MARK, Comparison, as_markdown, compare
 from genlab.reporting.runs import find_runs, read_run
 from genlab.run.artifacts import write_text
 from genlab.run.outcome import Outcome
@@ -36,9 +36,9 @@ def main(cfg: DictConfig) -> Outcome:
 def _show(comparison: Comparison) -> None:
     console = Console(highlight=False)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("", overflow="fold", min_width=30)
-    for name in (*comparison.labels, "real data", "better is"):
-        table.add_column(name, overflow="fold", no_wrap=name not in comparison.labels)
+    table.add_column("", overflow="fold", width=24)
+    for name in (*comparison.labels, "real data", "better"):
+        table.add_column(name, overflow="fold")
     group = ""
     for row in comparison.rows:
         if row.group != group:
@@ -48,7 +48,7 @@ def _show(comparison: Comparison) -> None:
             Text(f"  {row.name}{', %' if row.unit.startswith('%') else ''}"),
             *(_cell(text, index == row.best) for index, text in enumerate(row.cells)),
             row.floor,
-            row.better or "",
+            {LIKE_REAL: "as real"}.get(row.better or "", row.better),
         )
     console.print(table)
     for note in comparison.notes:
