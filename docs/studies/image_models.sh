@@ -10,7 +10,7 @@ for seed in 0 1 2; do
     genlab train experiment=dcgan "$precision" trainer.max_epochs="${DCGAN_EPOCHS:-15}" seed=$seed \
         run_dir="$runs/dcgan/seed=$seed"
     for latent in 2 20; do
-        genlab train experiment=vae "$precision" trainer.max_epochs="${VAE_EPOCHS:-10}" model.latent_dim=$latent \
+        genlab train experiment=vae "$precision" trainer.max_epochs="${VAE_EPOCHS:-8}" model.latent_dim=$latent \
             seed=$seed run_dir="$runs/vae/latent=$latent-seed=$seed"
     done
 done
@@ -21,6 +21,7 @@ done
 genlab sample run="$runs/classifier/seed=0" kind=mistakes output=$pages/classifier_mistakes.png
 genlab sample run="$runs/dcgan/seed=0" kind=grid count=100 output=$pages/dcgan_grid.png
 genlab sample run="$runs/dcgan/seed=0" kind=labelled judge="$runs/classifier/seed=0" output=$pages/dcgan_labelled.png
+cp "$runs/dcgan/seed=0/figures/class_histogram.png" $pages/dcgan_histogram.png
 genlab sample run="$runs/vae/latent=2-seed=0" kind=manifold output=$pages/vae_manifold.png
 genlab sample run="$runs/vae/latent=2-seed=0" kind=scatter output=$pages/vae_scatter.png
 genlab sample run="$runs/vae/latent=20-seed=0" kind=grid count=100 output=$pages/vae_grid_20.png

@@ -104,8 +104,8 @@ def compare(records: Sequence[RunRecord]) -> Comparison:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """The comparison as a Markdown page: a table a group, then the notes."""
-    parts = ["# Comparison"]
+    """The comparison in Markdown: a table a group, then the notes."""
+    parts = []
     for group in dict.fromkeys(row.group for row in comparison.rows):
         rows = [_markdown_row(row) for row in comparison.rows if row.group == group]
         header = [group, *comparison.labels, "real data", "better is"]

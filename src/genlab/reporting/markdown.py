@@ -24,14 +24,21 @@ def write_markdown(records: Sequence[RunRecord], path: Path, command: str) -> Pa
 
     Raises ``ValueError`` for a page with one marker only.
     """
-    figures = f"{BEGIN}\n\n{_figures(records, command)}\n{END}"
+    return write_figures(path, _figures(records, command))
+
+
+def write_figures(path: Path, figures: str) -> Path:
+    """Write Markdown between the markers of the page at ``path``, or as a page with nothing else.
+
+    Raises ``ValueError`` for a page with one marker only, or none.
+    """
     page = path.read_text(encoding="utf-8") if path.is_file() else f"{BEGIN}\n{END}\n"
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"`output` must hold the markers {BEGIN} and {END}, or not exist; got {path} (output)")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(before + figures + after, encoding="utf-8")
+    path.write_text(f"{before}{BEGIN}\n\n{figures}\n{END}{after}", encoding="utf-8")
     return path
 
 

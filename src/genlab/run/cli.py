@@ -21,7 +21,7 @@ class Verb(NamedTuple):
     examples: list[str]
 
 
-_RUN = {"run=FOLDER": "the run's folder", "checkpoint=best": "or last"}
+_RUN = {"run=FOLDER": "the run's folder", "checkpoint=best": "or last, or epoch_0025 and the like"}
 
 VERBS = {
     "train": Verb(
@@ -30,8 +30,9 @@ VERBS = {
             "experiment=NAME": "what to train (below)",
             "run_dir=FOLDER": "the run's folder, exactly; the same folder again goes on where it stopped",
             "seed=0": "every random number comes from it",
-            "trainer.max_steps=N": "iterations, met exactly",
+            "trainer.max_steps=N": "iterations, met exactly; trainer.max_epochs=N: passes over the data",
             "data.corpus=NAME": "python_docs or tiny_shakespeare; data.text=FILE for any text",
+            "data.dataset=NAME": "MNIST, FashionMNIST, KMNIST, QMNIST, EMNIST, or digits, which needs no download",
             "model.hidden_size=N": "and every other field that --cfg job shows",
             "optimizer=NAME": "with optimizer.lr=1e-3",
             "logger=NAME": "csv always; tensorboard or wandb beside it",
@@ -40,13 +41,22 @@ VERBS = {
             "genlab train experiment=char_rnn",
             "genlab train experiment=char_rnn data.corpus=tiny_shakespeare model.hidden_size=512",
             "genlab train -m experiment=char_rnn model.hidden_size=100,256 data.seq_len=20,30",
+            "genlab train experiment=dcgan trainer.max_epochs=25 model.dropout=0.2",
             "genlab train experiment=char_rnn --cfg job",
         ],
     ),
     "evaluate": Verb(
         "judge a trained model; writes evaluation/*.json into its run folder",
-        {**_RUN, "only=[NAME]": "some of the run's evaluators"},
-        ["genlab evaluate run=runs/char_rnn/2026-01-31_12-00-00"],
+        {
+            **_RUN,
+            "only=[NAME]": "some of the run's evaluators",
+            "judge=FOLDER": "the classifier's run that judges generated images; else one nearby is taken",
+        },
+        [
+            "genlab evaluate run=runs/char_rnn/2026-01-31_12-00-00",
+            "genlab evaluate run=runs/demo/dcgan judge=runs/demo/classifier only=[fid_mnist_cnn,recall]",
+            "genlab evaluate run=runs/demo/dcgan checkpoint=epoch_0002",
+        ],
     ),
     "sample": Verb(
         "draw from a trained model: texts, or pictures; writes into samples/ of its run folder",

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from genlab.checks import refuse
 from genlab.reporting.comparison import LIKE_REAL, MARK, Comparison, as_markdown, compare
+from genlab.reporting.markdown import write_figures
 from genlab.reporting.runs import find_runs, read_run
-from genlab.run.artifacts import write_text
 from genlab.run.outcome import Outcome
 
 
@@ -23,7 +23,7 @@ def main(cfg: DictConfig) -> Outcome:
     comparison = compare([read_run(folder) for folder in find_runs(patterns)])
     if output is not None:
         try:
-            write_text(output, as_markdown(comparison))
+            write_figures(output, as_markdown(comparison))
         except OSError as error:
             rule = f"be a file that can be written ({error.strerror})"
             raise refuse("output", rule, str(output), "output") from error

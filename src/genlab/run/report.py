@@ -8,6 +8,7 @@ from omegaconf import DictConfig, ListConfig
 
 from genlab.checks import refuse
 from genlab.reporting.curves import draw_curves
+from genlab.reporting.judgements import draw_figures
 from genlab.reporting.markdown import write_markdown
 from genlab.reporting.page import write_page
 from genlab.reporting.runs import RunRecord, find_runs, read_run
@@ -17,7 +18,7 @@ from genlab.run.outcome import Outcome
 def main(cfg: DictConfig) -> Outcome:
     """Write the page. Raises ``ValueError`` for folders that are no runs."""
     patterns = [str(run) for run in cfg.runs] if isinstance(cfg.runs, ListConfig) else [str(cfg.runs)]
-    records = [_with_curves(folder) for folder in find_runs(patterns)]
+    records = [_with_figures(folder) for folder in find_runs(patterns)]
     output = Path(str(cfg.output)).expanduser()
     try:
         if output.suffix == ".md":
@@ -35,6 +36,8 @@ def _command(patterns: Sequence[str], output: Path) -> str:
     return shlex.join(["genlab", "report", f"runs={runs}", f"output={output}"])
 
 
-def _with_curves(folder: Path) -> RunRecord:
+def _with_figures(folder: Path) -> RunRecord:
+    """The run, its figures drawn anew from what it logged and from what it was measured at."""
     record = read_run(folder)
-    return read_run(folder) if draw_curves(record, folder / "figures") else record
+    drawn = [*draw_curves(record, folder / "figures"), *draw_figures(record, folder / "figures")]
+    return read_run(folder) if drawn else record
