@@ -46,19 +46,19 @@ IMAGES := data.dataset=$(DATASET) trainer.precision=$(PRECISION)
 
 demo-classifier: install
 	@echo "== classifier: training on $(DATASET), evaluating; it judges the images of the other two"
-	@$(GENLAB) train experiment=classifier $(IMAGES) trainer.max_steps=800 run_dir=$(DEMO)/classifier
+	@$(GENLAB) train experiment=classifier $(IMAGES) trainer.max_epochs=2 run_dir=$(DEMO)/classifier
 	@$(GENLAB) evaluate run=$(DEMO)/classifier
 	@$(GENLAB) sample run=$(DEMO)/classifier
 
 demo-dcgan: demo-classifier
 	@echo "== DCGAN: training on $(DATASET), evaluating, sampling"
-	@$(GENLAB) train experiment=dcgan $(IMAGES) trainer.max_steps=860 run_dir=$(DEMO)/dcgan
+	@$(GENLAB) train experiment=dcgan $(IMAGES) trainer.max_epochs=2 run_dir=$(DEMO)/dcgan
 	@$(GENLAB) evaluate run=$(DEMO)/dcgan judge=$(DEMO)/classifier
 	@for kind in grid walk labelled; do $(GENLAB) sample run=$(DEMO)/dcgan kind=$$kind; done
 
 demo-vae: demo-classifier
 	@echo "== VAE: training on $(DATASET), evaluating, sampling"
-	@$(GENLAB) train experiment=vae $(IMAGES) trainer.max_steps=860 run_dir=$(DEMO)/vae
+	@$(GENLAB) train experiment=vae $(IMAGES) trainer.max_epochs=2 run_dir=$(DEMO)/vae
 	@$(GENLAB) evaluate run=$(DEMO)/vae judge=$(DEMO)/classifier
 	@for kind in grid manifold scatter reconstructions; do $(GENLAB) sample run=$(DEMO)/vae kind=$$kind; done
 	@$(GENLAB) sample run=$(DEMO)/vae kind=walk from_images=true
@@ -84,7 +84,7 @@ format: install ## format the code with ruff
 	@$(BIN)/ruff check --fix src tests
 
 golden: install ## make the golden runs anew (say in the commit why they changed)
-	@$(BIN)/python -m pytest tests/char_rnn/test_golden.py --regenerate-golden -q
+	@$(BIN)/python -m pytest tests/*/test_golden.py --regenerate-golden -q
 
 bench: install ## compare speeds with what people would use instead, a few minutes
 	@$(BIN)/python -m genlab.benchmarks

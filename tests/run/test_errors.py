@@ -85,6 +85,29 @@ REFUSED = {
     "tiny callbacks.text_samples.temperature=0": "got 0 (callbacks.text_samples.temperature)",
     "tiny run_dir=short.txt": "`run_dir` must be a folder; got 'short.txt' (run_dir)",
     "tiny run_dir=.": "`run_dir` must be new, empty or a run's folder; got '.' (run_dir)",
+    # image models
+    "dcgan model.latent_dim=0": "`latent_dim` must be an integer >= 1; got 0 (model.latent_dim)",
+    "dcgan model.dropout=1": "`dropout` must be a number in [0, 1); got 1 (model.dropout)",
+    "dcgan model.init=xaver": "got 'xaver' (model.init; did you mean xavier?)",
+    "dcgan model.generator.num_layers=2": "`num_layers` must be 3 or 4; got 2 (model.generator.num_layers)",
+    "dcgan model.discriminator.num_layers=5": "`num_layers` must be 3 or 4; got 5 (model.discriminator.num_layers)",
+    "dcgan model.discriminator.nm_layers=3": "no such key; did you mean model.discriminator.num_layers?",
+    "dcgan model.loss=hing": "(model.loss; did you mean hinge?)",
+    "dcgan trainer.precision=16-mixed": "`precision` must be one of 32-true, 64-true, bf16-mixed; got '16-mixed'",
+    "dcgan callbacks.image_grids.epochs=[0]": "`epochs` must be an integer >= 1; got 0 (callbacks.image_grids.epochs)",
+    "dcgan data.dataset=MNITS": "(data.dataset; did you mean MNIST?)",
+    "dcgan data.dataset=MNIST data.download=false": "`dataset` must be present; 'MNIST' lacks train-images-idx3-ubyte",
+    "dcgan data.batch_size=2000": "`batch_size` must be at most the 1,338 images to train on; got 2000",
+    "dcgan data.val_size=5000": "`val_size` must leave some of the 1,438 training images; got 5000 (data.val_size)",
+    "dcgan keep_memory=3": "`keep_memory` must be true or false; got 3 (keep_memory)",
+    "vae model.latent_dim=0": "`latent_dim` must be an integer >= 1; got 0 (model.latent_dim)",
+    "vae model.likelihood=bernouli": "(model.likelihood; did you mean bernoulli?)",
+    "vae model.binarize=dynamc": "(model.binarize; did you mean dynamic?)",
+    "vae model.beta=-1": "got -1 (model.beta)",
+    "classifier model.dropout=1": "`dropout` must be a number in [0, 1); got 1 (model.dropout)",
+    "classifier model.lr_schedule=onecycle": "(model.lr_schedule; did you mean one_cycle?)",
+    "classifier data.degrees=-1": "`degrees` must be a number in [0, 180]; got -1 (data.degrees)",
+    "classifier data.batch_size=1": "`batch_size` must be an integer >= 2; got 1 (data.batch_size)",
     # reading runs
     "evaluate run=absent": "`run` must be a run's folder; got 'absent', which has no config.yaml (run)",
     "evaluate run=TRAINED only=bits": "`only` must be one of bits_per_char,",
@@ -112,7 +135,10 @@ def test_what_is_wrong_gets_one_line_and_leaves_nothing(line, genlab, tiny, trai
     (place / "short.txt").write_text("only twenty letters.")
     before = sorted(place.rglob("*"))
     words = shlex.split(line.replace("TRAINED", str(trained)))
-    words = ["train", *tiny(), *words[1:]] if words[0] == "tiny" else words
+    if words[0] == "tiny":
+        words = ["train", *tiny(), *words[1:]]
+    elif words[0] in ("classifier", "dcgan", "vae"):
+        words = ["train", f"experiment={words[0]}", "data.dataset=digits", "data.val_size=100", *words[1:]]
     answer = genlab(*words)
     assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1), answer
     assert REFUSED[line] in answer.err

@@ -16,7 +16,7 @@ def a_trainer(**changes: Any) -> Any:
         "max_steps": 30000,
         "max_epochs": -1,
         "num_training_batches": 10,
-        "lightning_module": SimpleNamespace(windows_per_pass=700),
+        "datamodule": SimpleNamespace(iterations_per_pass=700),
         "callback_metrics": {"train/smoothed_loss": 2.34567, "train/bits_per_char": 3.2, "val/bits_per_char": 3.3},
     }
     return SimpleNamespace(**{**settings, **changes})
@@ -67,9 +67,9 @@ def test_huge_figures_stay_short() -> None:
         ({}, 30000),
         ({"max_epochs": 2}, 1400),
         ({"max_steps": -1, "max_epochs": 3}, 2100),
-        ({"max_steps": -1, "max_epochs": 3, "lightning_module": object()}, 30),
+        ({"max_steps": -1, "max_epochs": 3, "datamodule": object()}, 30),
         ({"max_steps": -1}, None),
-        ({"max_steps": -1, "max_epochs": 3, "lightning_module": object(), "num_training_batches": float("inf")}, None),
+        ({"max_steps": -1, "max_epochs": 3, "datamodule": object(), "num_training_batches": float("inf")}, None),
     ],
 )
 def test_iterations_in_all(changes: dict[str, Any], total: int | None) -> None:

@@ -107,9 +107,9 @@ class CharRnnModule(pl.LightningModule):
         return 0.5 * (1 + math.cos(math.pi * min(iteration / self._total_iterations(), 1)))
 
     def _total_iterations(self) -> int:
-        if self.trainer.max_steps > 0:
-            return self.trainer.max_steps
-        return max(1, (self.trainer.max_epochs or 1) * self.windows_per_pass)
+        """The iterations of the whole training, of its two limits the one that is met first."""
+        limits = (self.trainer.max_steps, (self.trainer.max_epochs or 0) * self.windows_per_pass)
+        return min((limit for limit in limits if limit > 0), default=1)
 
     def _refuse_non_finite(self, losses: np.ndarray[Any, Any], first: int) -> None:
         wrong = np.flatnonzero(~np.isfinite(losses))

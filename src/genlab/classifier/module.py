@@ -77,7 +77,7 @@ class ClassifierModule(pl.LightningModule):
         loss = F.cross_entropy(in_full(logits), batch.labels, label_smoothing=self.label_smoothing)
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"the loss is {float(loss)} at iteration {self.trainer.global_step + 1}: lower optimizer.lr"
+                f"the loss is {float(loss.detach())} at iteration {self.trainer.global_step + 1}: lower optimizer.lr"
             )
         accuracy = (logits.argmax(1) == batch.labels).float().mean()
         self._log({"train/loss": loss.detach(), "train/accuracy": accuracy}, self.trainer.global_step + 1)

@@ -22,7 +22,8 @@ class ImageDataModule(pl.LightningDataModule):
     ``root`` is the folder that data sets lie in; one that is not there is fetched if ``download``. ``val_size`` images
     are taken out of the training set, at random by ``split_seed``; the official test set is for evaluation alone.
     Where a much smaller set stands in for the one that could not be had, the same share of it is taken. ``seed`` is
-    that of the order. Raises ``ValueError`` for an unknown or damaged data set and sizes out of range.
+    that of the order. Raises ``ValueError`` for an unknown or damaged data set and sizes out of range, and
+    ``DownloadError`` for one that cannot be fetched and that nothing stands in for.
     """
 
     def __init__(

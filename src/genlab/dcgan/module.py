@@ -23,6 +23,7 @@ from genlab.dcgan.losses import (
 )
 from genlab.dcgan.nets import refuse_other_images
 from genlab.eval_mode import eval_mode
+from genlab.latents import draw_normal, refuse_other_latents
 from genlab.precision import in_full
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
@@ -41,7 +42,7 @@ class DcganModule(pl.LightningModule):
     ``_fake`` and their sum ``train/loss_discriminator`` (with the penalties, where there are any, as
     ``train/penalty``), ``train/loss_generator``; ``train/accuracy_real`` and ``train/accuracy_fake``, the shares of a
     batch that the discriminator reads rightly; ``val/loss_discriminator_real`` and ``val/accuracy_real`` on held-out
-    images. ``trainer.global_step`` counts iterations, not updates.
+    images, with the batch norms' running statistics, which are of real and generated batches alike. ``trainer.global_step`` counts iterations, not updates.
 
     Raises ``ValueError`` for a size, weight or name out of range.
     """
@@ -151,7 +152,7 @@ class DcganModule(pl.LightningModule):
         for name, value in figures.items():
             if not torch.isfinite(value):
                 raise FloatingPointError(
-                    f"{name} is {float(value)} at iteration {self.trainer.global_step}: lower optimizer.lr"
+                    f"{name} is {float(value.detach())} at iteration {self.trainer.global_step}: lower optimizer.lr"
                 )
 
     def _log(self, figures: dict[str, Tensor]) -> None:
@@ -191,17 +192,14 @@ class DcganModule(pl.LightningModule):
 
     def draw_latents(self, count: int, *, seed: int) -> Tensor:
         """Draws from the prior N(0, I): (count, latent_dim)."""
-        generator = torch.Generator().manual_seed(seed)
-        shape = at_least("count", count, 1, "count"), self.latent_dim
-        return torch.randn(shape, generator=generator, dtype=torch.float32).to(next(self.parameters()))
+        return draw_normal(count, self.latent_dim, seed).to(next(self.parameters()))
 
     def decode(self, z: Tensor) -> Tensor:
         """Images (N, 1, 28, 28) in [0, 1] for latents (N, latent_dim); from the averaged weights where there are any.
 
         Batch norms take their running statistics, so that an image does not depend on those beside it.
         """
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise ValueError(f"`z` must have shape (N, {self.latent_dim}); got {tuple(z.shape)} (model.latent_dim)")
+        refuse_other_latents(z, self.latent_dim)
         net = self.generator if self.average is None else self.average
         with eval_mode(net):
             images = torch.cat([net(part) for part in torch.split(z, CHUNK)])

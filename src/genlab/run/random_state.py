@@ -9,7 +9,7 @@ from pytorch_lightning import Callback
 
 
 class RandomState(Callback):
-    """Saves and restores the states of Python's, NumPy's and torch's generators, as plain values and tensors."""
+    """Saves and restores the states of Python's, NumPy's and torch's generators, a GPU's too, as plain values and tensors."""
 
     def state_dict(self) -> dict[str, Any]:
         """The states now."""
@@ -18,6 +18,7 @@ class RandomState(Callback):
         version, words, python_gauss = random.getstate()
         return {
             "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss],
             "python": [version, list(words), python_gauss],
         }
@@ -25,6 +26,8 @@ class RandomState(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the states up."""
         torch.set_rng_state(state_dict["torch"])
+        if len(state_dict.get("cuda", [])) == torch.cuda.device_count() > 0:
+            torch.cuda.set_rng_state_all(state_dict["cuda"])
         name, keys, position, has_gauss, gauss = state_dict["numpy"]
         np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
         version, words, python_gauss = state_dict["python"]

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from genlab.checks import at_least, in_range, one_of
+from genlab.checks import at_least, in_range, one_of, refuse
 from genlab.datasets.image_batches import Batch
 from genlab.eval_mode import eval_mode
+from genlab.latents import draw_normal, refuse_other_latents
 from genlab.precision import in_full
 from genlab.vae.losses import (
     LIKELIHOODS,
@@ -35,7 +36,7 @@ class VaeModule(pl.LightningModule):
 
     ``likelihood`` is ``bernoulli`` or ``gaussian`` (with one variance for all pixels, learned). ``binarize`` says what
     images are scored: ``dynamic`` draws each pixel anew with its brightness as its probability, ``threshold`` cuts at
-    one half, ``none`` leaves them gray. The facts come from the datamodule. Logged, nats an image: ``train/elbo``,
+    one half, ``none`` leaves them gray, as a Gaussian likelihood needs them. The facts come from the datamodule. Logged, nats an image: ``train/elbo``,
     ``train/log_likelihood``, ``train/kl`` (never scaled by beta) and ``train/loss``, what is minimised; the same
     under ``val/``, with the same random numbers each time.
 
@@ -65,6 +66,8 @@ class VaeModule(pl.LightningModule):
         self.latent_dim = at_least("latent_dim", latent_dim, 1, "model.latent_dim")
         self.likelihood = one_of("likelihood", likelihood, LIKELIHOODS, "model.likelihood")
         self.binarize = one_of("binarize", binarize, BINARIZE, "model.binarize")
+        if likelihood == "gaussian" and binarize != "none":  # its density of black and white pixels has no bound
+            raise refuse("binarize", "be none where the likelihood is gaussian", binarize, "model.binarize")
         self.beta = in_range("beta", beta, 0, math.inf, "model.beta")
         self.encoder, self.decoder = Encoder(latent_dim), Decoder(latent_dim)
         self.logvar_x = nn.Parameter(torch.zeros(())) if likelihood == "gaussian" else None
@@ -153,16 +156,14 @@ class VaeModule(pl.LightningModule):
 
     def draw_latents(self, count: int, *, seed: int) -> Tensor:
         """Draws from the prior N(0, I): (count, latent_dim)."""
-        generator = torch.Generator().manual_seed(seed)
-        shape = at_least("count", count, 1, "count"), self.latent_dim
-        return torch.randn(shape, generator=generator, dtype=torch.float32).to(next(self.parameters()))
+        return draw_normal(count, self.latent_dim, seed).to(next(self.parameters()))
 
     def decode(self, z: Tensor) -> Tensor:
         """The means of p(x | z), (N, 1, 28, 28) in [0, 1], for latents (N, latent_dim).
 
         Here and below batch norms take their running statistics: no figure depends on the images beside it.
         """
-        self._refuse_other_latents(z)
+        refuse_other_latents(z, self.latent_dim)
         with eval_mode(self):
             decoded = torch.cat([self.decoder(part) for part in torch.split(z, CHUNK)])
         return torch.sigmoid(decoded) if self.logvar_x is None else decoded.clamp(0, 1)
@@ -223,7 +224,3 @@ class VaeModule(pl.LightningModule):
             [self._log_likelihood(self.decoder(part), x_CHW) for part in torch.split(z_KZ, chunk)]
         )
         return torch.logsumexp(log_likelihood + log_prior - log_posterior, 0) - math.log(k)
-
-    def _refuse_other_latents(self, z: Tensor) -> None:
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise ValueError(f"`z` must have shape (N, {self.latent_dim}); got {tuple(z.shape)} (model.latent_dim)")

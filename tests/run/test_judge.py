@@ -1,0 +1,176 @@
+"""Which classifier judges: the one that is named, or the nearest finished one of the same data."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from genlab.classifier.module import ClassifierModule
+from genlab.run.judge import load_judge
+
+DATA, OTHER_DATA = "ab" * 32, "cd" * 32
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    torch.manual_seed(0)
+    module = ClassifierModule(partial(torch.optim.AdamW, lr=1e-3), embedding_dim=4)
+    content: dict[str, Any] = {"state_dict": module.state_dict(), "global_step": 7}
+    module.on_save_checkpoint(content)
+    path = tmp_path_factory.mktemp("judge") / "best.ckpt"
+    torch.save(content, path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def make_run(place: Path, checkpoint: bytes) -> MakeRun:
+    """A classifier's run folder as it is after training."""
+
+    def make(name: str, ended: str = "2026-01-01T00:00:00+00:00", state: str = "done", data: str = DATA) -> Path:
+        folder = place / name
+        (folder / "checkpoints").mkdir(parents=True)
+        (folder / "checkpoints" / "best.ckpt").write_bytes(checkpoint)
+        model = {"_target_": "genlab.classifier.module.ClassifierModule", "embedding_dim": 4}
+        optimizer = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 1e-3}
+        (folder / "config.yaml").write_text(yaml.safe_dump({"model": model, "optimizer": optimizer}))
+        (folder / "provenance.json").write_text(json.dumps({"data": {"sha256": data}}))
+        (folder / "status.json").write_text(json.dumps({"state": state, "iterations": 7, "ended": ended}))
+        return folder
+
+    return make
+
+
+def edit(path: Path, change: Callable[[Any], None]) -> None:
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content) if path.suffix == ".yaml" else json.dumps(content))
+
+
+# --- one that is named -------------------------------------------------------------------------------------------
+
+
+def test_a_named_classifier_judges(make_run: MakeRun, place: Path, checkpoint: bytes) -> None:
+    make_run("named")
+    make_run("runs/nearer", ended="2030-01-01")
+    judge = load_judge("named", place / "runs" / "gan", DATA)
+    assert judge is not None
+    assert judge.folder == Path("named")
+    assert judge.sha256 == sha256(checkpoint).hexdigest()
+    assert judge.module.num_classes == 10
+    assert judge.module.embed(torch.rand(3, 1, 28, 28)).shape == (3, 4)
+
+
+def test_one_that_has_not_finished_may_be_named(make_run: MakeRun, place: Path) -> None:
+    make_run("named", state="interrupted")
+    assert load_judge("named", place / "gan", DATA) is not None
+
+
+def to_vae(content: dict[str, Any]) -> None:
+    content["model"]["_target_"] = "genlab.vae.module.VaeModule"
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "change", "says"),
+    [
+        ("absent", None, None, "be a run's folder with a readable config.yaml; got 'absent'"),
+        ("run", "config.yaml", to_vae, "be the run of a classifier; got 'run'"),
+        ("run", "config.yaml", lambda c: c.pop("model"), "be a run's folder, with a run's config.yaml; got 'run'"),
+        ("run", "provenance.json", lambda c: c["data"].update(sha256=OTHER_DATA), f"'run, trained on {OTHER_DATA}'"),
+        ("run", "provenance.json", lambda c: c.clear(), "be a run's folder with a readable provenance.json"),
+    ],
+    ids=["absent", "a vae", "no model", "other data", "no data"],
+)
+def test_what_cannot_judge_is_refused_in_one_line(
+    make_run: MakeRun, place: Path, name: str, file: str | None, change: Callable[[Any], None], says: str
+) -> None:
+    folder = make_run("run")
+    if file is not None:
+        edit(folder / file, change)
+    with pytest.raises(ValueError, match=r"^`judge` must .* \(judge\)$") as error:
+        load_judge(name, place / "gan", DATA)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_record_that_is_damaged_or_gone_is_refused(make_run: MakeRun, place: Path) -> None:
+    file = make_run("run") / "provenance.json"
+    file.write_text("{")
+    with pytest.raises(ValueError, match=r"^`judge` must .* readable provenance\.json; got 'run' \(judge\)$"):
+        load_judge("run", place / "gan", DATA)
+    file.unlink()
+    with pytest.raises(ValueError, match=r"^`judge` must have been trained on .*'run, trained on None' \(judge\)$"):
+        load_judge("run", place / "gan", DATA)
+
+
+def test_a_checkpoint_that_is_gone_is_named(make_run: MakeRun, place: Path) -> None:
+    (make_run("run") / "checkpoints" / "best.ckpt").unlink()
+    with pytest.raises(ValueError, match=r"^`checkpoint` must be there; got 'best', but run/checkpoints/best\.ckpt"):
+        load_judge("run", place / "gan", DATA)
+
+
+# --- the nearest -------------------------------------------------------------------------------------------------
+
+
+def found(place: Path, run: str = "demo/gan") -> Path | None:
+    judge = load_judge(None, place / run, DATA)
+    return None if judge is None else judge.folder.absolute().relative_to(place)
+
+
+def test_there_may_be_none(place: Path) -> None:
+    assert found(place) is None
+
+
+def test_one_beside_the_run_comes_before_a_newer_one_elsewhere(make_run: MakeRun, place: Path) -> None:
+    make_run("demo/classifier", ended="2026-01-01")
+    make_run("runs/classifier/later", ended="2026-06-01")
+    assert found(place) == Path("demo/classifier")
+    assert found(place, "elsewhere/gan") == Path("runs/classifier/later")
+
+
+def test_of_several_the_one_that_ended_last_is_taken(make_run: MakeRun, place: Path) -> None:
+    for name, ended in (("b", "2026-02-01"), ("c", "2026-03-01"), ("a", "2026-01-01")):
+        make_run(f"demo/{name}", ended=ended)
+        make_run(f"runs/x/y/{name}", ended=ended)
+    assert found(place) == Path("demo/c")
+    assert found(place, "elsewhere/gan") == Path("runs/x/y/c")
+
+
+def test_genlab_runs_says_where_else_to_look(make_run: MakeRun, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run("here/classifier/one")
+    assert found(place) is None
+    monkeypatch.setenv("GENLAB_RUNS", str(place / "here"))
+    assert found(place) == Path("here/classifier/one")
+
+
+@pytest.mark.parametrize("where", ["demo/other", "runs/other"])
+@pytest.mark.parametrize(
+    "why", ["unfinished", "other data", "a vae", "damaged status", "no config", "a list", "no data"]
+)
+def test_what_cannot_judge_is_passed_over(make_run: MakeRun, place: Path, why: str, where: str) -> None:
+    folder = make_run(
+        where,
+        ended="2030-01-01",
+        state="failed" if why == "unfinished" else "done",
+        data=OTHER_DATA if why == "other data" else DATA,
+    )
+    if why == "a vae":
+        edit(folder / "config.yaml", to_vae)
+    elif why == "damaged status":
+        (folder / "status.json").write_text("{")
+    elif why == "no config":
+        (folder / "config.yaml").unlink()
+    elif why == "a list":
+        (folder / "status.json").write_text("[]")
+    elif why == "no data":
+        (folder / "provenance.json").write_text("[]")
+    assert found(place) is None
+    make_run("runs/good", ended="2026-01-01")
+    assert found(place) == Path("runs/good")
