@@ -103,6 +103,7 @@ REFUSED = {
     "vae model.latent_dim=0": "`latent_dim` must be an integer >= 1; got 0 (model.latent_dim)",
     "vae model.likelihood=bernouli": "(model.likelihood; did you mean bernoulli?)",
     "vae model.binarize=dynamc": "(model.binarize; did you mean dynamic?)",
+    "vae model.likelihood=gaussian": "`binarize` must be none where the likelihood is gaussian; got 'dynamic'",
     "vae model.beta=-1": "got -1 (model.beta)",
     "classifier model.dropout=1": "`dropout` must be a number in [0, 1); got 1 (model.dropout)",
     "classifier model.lr_schedule=onecycle": "(model.lr_schedule; did you mean one_cycle?)",

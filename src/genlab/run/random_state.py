@@ -9,7 +9,7 @@ from pytorch_lightning import Callback
 
 
 class RandomState(Callback):
-    """Saves and restores the states of Python's, NumPy's and torch's generators, a GPU's too, as plain values and tensors."""
+    """Saves and restores the states of Python's, NumPy's and torch's generators, as plain values and tensors."""
 
     def state_dict(self) -> dict[str, Any]:
         """The states now."""
