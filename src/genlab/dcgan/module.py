@@ -42,7 +42,8 @@ class DcganModule(pl.LightningModule):
     ``_fake`` and their sum ``train/loss_discriminator`` (with the penalties, where there are any, as
     ``train/penalty``), ``train/loss_generator``; ``train/accuracy_real`` and ``train/accuracy_fake``, the shares of a
     batch that the discriminator reads rightly; ``val/loss_discriminator_real`` and ``val/accuracy_real`` on held-out
-    images, with the batch norms' running statistics, which are of real and generated batches alike. ``trainer.global_step`` counts iterations, not updates.
+    images, with the batch norms' running statistics, which are of real and generated batches alike.
+    ``trainer.global_step`` counts iterations, not updates.
 
     Raises ``ValueError`` for a size, weight or name out of range.
     """

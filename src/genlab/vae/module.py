@@ -37,8 +37,8 @@ class VaeModule(pl.LightningModule):
     ``likelihood`` is ``bernoulli`` or ``gaussian`` (with one variance for all pixels, learned). ``binarize`` says what
     images are scored: ``dynamic`` draws each pixel anew with its brightness as its probability, ``threshold`` cuts at
     one half, ``none`` leaves them gray, as a Gaussian likelihood needs them. The facts come from the
-    datamodule. Logged, nats an image: ``train/elbo``, ``train/log_likelihood``, ``train/kl`` (never scaled by beta) and ``train/loss``, what is minimised; the same
-    under ``val/``, with the same random numbers each time.
+    datamodule. Logged, nats an image: ``train/elbo``, ``train/log_likelihood``, ``train/kl`` (never scaled by beta) and
+    ``train/loss``, what is minimised; the same under ``val/``, with the same random numbers each time.
 
     Raises ``ValueError`` for a size, weight or name out of range.
     """
