@@ -17,10 +17,10 @@ PRECISION  ?= $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo bf16-m
 DEMO_MODELS := char_rnn classifier dcgan vae
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-quick clean
+.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-quick clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## create .venv and install genlab, with the versions of constraints.txt
 
@@ -30,6 +30,15 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
+
+# Ray's launcher wants another cloudpickle than joblib does: it gets a folder of its own, for PYTHONPATH.
+$(VENV)/ray/.ready: $(READY)
+	@echo "== installing Ray into $(VENV)/ray"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/ray \
+		cloudpickle==2.2.1 hydra-ray-launcher==1.2.2 msgpack==1.2.4 ray==2.60.0
+	@touch $@
+
+install-ray: $(VENV)/ray/.ready ## Ray beside it: PYTHONPATH=.venv/ray genlab train -m ... hydra/launcher=ray
 
 demo: install $(addprefix demo-,$(DEMO_MODELS)) ## train every model on a small budget and write one report page
 	@$(GENLAB) report runs=$(DEMO) output=$(DEMO)/report.html title="genlab demo"
@@ -63,6 +72,16 @@ demo-vae: demo-classifier
 	@for kind in grid manifold scatter reconstructions; do $(GENLAB) sample run=$(DEMO)/vae kind=$$kind; done
 	@$(GENLAB) sample run=$(DEMO)/vae kind=walk from_images=true
 
+# Studies: make study-rnn_capacity, make study-gan_lr BUDGET=smoke, make studies. Only image models take a PRECISION.
+BUDGET ?= quick
+STUDIES = $(patsubst configs/study/%.yaml,%,$(wildcard configs/study/*.yaml))
+STUDY_WORDS = $(if $(filter rnn_%,$*),,trainer.precision=$(PRECISION))
+
+study-%: install ## run one study: its sweep, figures, table and verdicts
+	@$(GENLAB) train -m study=$* budget=$(BUDGET) $(STUDY_WORDS)
+
+studies: $(addprefix study-,$(STUDIES)) ## run every study, one after another
+
 test: install lint types unit ## check style, types and every test
 	@echo "== all tests passed. What to read next: README.md, or: make demo"
 
@@ -75,7 +94,7 @@ types: install ## check types with mypy
 	@echo "== mypy"
 	@$(BIN)/mypy
 
-unit: install ## run the tests
+unit: install install-ray ## run the tests
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
 

@@ -21,7 +21,9 @@ SHARED = {"baselines", "benchmarks", "datasets", "evaluation", "reporting", "run
 ROOMS = {path.name for path in SOURCE.iterdir() if (path / "__init__.py").is_file()} - SHARED
 HYDRA = {"hydra", "omegaconf"}
 LIGHTNING = {"pytorch_lightning", "lightning", "lightning_fabric"}
-LOGGERS = ("wandb", "WandbLogger", "TensorBoardLogger", "tensorboard", "CSVLogger")
+LOGGERS = ("wandb", "wandb_workspaces", "WandbLogger", "TensorBoardLogger", "tensorboard", "CSVLogger")
+# Reports are made through W&B's own library: docs/adr/0007 says why this module may know it, and no other.
+KNOWS_WANDB = SOURCE / "run" / "wandb_reports.py"
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -101,7 +103,7 @@ def test_evaluation_knows_protocols_and_no_model(path: Path) -> None:
 @pytest.mark.parametrize("path", [path for path in MODULES if room(path) == "reporting"], ids=named)
 def test_reporting_reads_files_and_needs_no_torch(path: Path) -> None:
     assert tops(path).isdisjoint({"torch", *LIGHTNING})
-    assert own_rooms(path) <= {"reporting", "checks"}
+    assert own_rooms(path) <= {"reporting", "studies", "checks"}
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if room(path) not in {"run"}], ids=named)
@@ -109,13 +111,20 @@ def test_only_the_commands_know_hydra(path: Path) -> None:
     assert tops(path).isdisjoint(HYDRA)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
+@pytest.mark.parametrize("path", [path for path in MODULES if path != KNOWS_WANDB], ids=named)
 def test_only_configs_name_loggers(path: Path) -> None:
     code = ast.parse(path.read_text(encoding="utf-8"))
     names = {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}
     names |= {node.attr for node in ast.walk(code) if isinstance(node, ast.Attribute)}
     assert names.isdisjoint(LOGGERS)
     assert tops(path).isdisjoint(LOGGERS)
+
+
+def test_what_knows_wandb_is_imported_by_the_one_command_that_asks_for_it() -> None:
+    assert {"wandb", "wandb_workspaces"} <= tops(KNOWS_WANDB)
+    users = [path for path in MODULES if any(name.startswith("genlab.run.wandb_reports") for name in imports(path))]
+    assert [named(path) for path in users] == ["run/dashboard.py"]
+    assert loaded_by("import genlab.run.dashboard").isdisjoint({"wandb", "wandb_workspaces"})
 
 
 def test_only_the_logger_group_names_loggers_among_configs() -> None:

@@ -1,15 +1,21 @@
 """A run folder as the run room writes it, made up: nothing is trained here."""
 
+import copy
 import csv
+import itertools
 import json
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+
+from genlab.reporting.sheets import contact_sheet, save_png
+from genlab.studies.folder import StudyRecord, read_study
 
 SENTENCE = "Harry went down the long corridor and Ron said that the stone was gone ."
 
@@ -120,12 +126,11 @@ def _write_samples(folder: Path) -> None:
     (folder / "training.txt").write_text("".join(training), encoding="utf-8")
 
 
-@pytest.fixture
-def make_run(tmp_path: Path) -> Callable[..., Path]:
-    """``make_run("demo/a", state="failed", reason="...", rows=300)`` gives the folder of a whole run."""
+def runs_in(root: Path) -> Callable[..., Path]:
+    """What makes run folders below ``root``: see the fixture ``make_run``."""
 
     def make(name: str = "run", *, state: str = "done", reason: str | None = None, rows: int = 300) -> Path:
-        folder = tmp_path / name
+        folder = root / name
         folder.mkdir(parents=True)
         (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
         status = {
@@ -148,3 +153,213 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Path]:
+    """``make_run("demo/a", state="failed", reason="...", rows=300)`` gives the folder of a whole run."""
+    return runs_in(tmp_path)
+
+
+# --- studies -----------------------------------------------------------------------------------------------------
+
+Measure = Callable[[Mapping[str, Any], int, int], dict[str, dict[str, Any]]]
+"""The results of a run, by name, from its arm, its seed and the pass (the last one of training, or one before)."""
+
+CAPACITY: dict[str, Any] = {
+    "question": "Does the loss fall with more time steps & with more hidden units?",
+    "experiment": "char_rnn",
+    "grid": {"model.hidden_size": [100, 256], "data.seq_len": [20, 30, 50]},
+    "seeds": [0, 1, 2],
+    "evaluate": {"measures": ["bits_per_char", "valid_words"]},
+    "quantities": {
+        "bits": {"from": "bits_per_char", "label": "held-out text", "unit": "bits/char", "better": "lower"},
+        "words": {"from": "valid_words", "label": "valid words", "better": "higher", "digits": 2},
+        "by_temperature": {"from": "valid_words", "each": "by_temperature.temperature", "label": "valid words"},
+    },
+    "figures": [
+        {"lines": "bits", "along": "seq_len", "by": "hidden_size"},
+        {"points": ["bits", "words"], "along": "arm"},
+        {"heat": "bits", "along": ["hidden_size", "seq_len"]},
+        {"scatter": ["bits", "words"], "by": "hidden_size"},
+        {"curves": "train/loss", "by": "hidden_size", "of": {"seq_len": 20}},
+        {"lines": "by_temperature", "along": "temperature", "by": "arm"},
+        {"grids": True},
+    ],
+    "claims": {
+        "R1": {
+            "statement": "loss falls as time steps go from 20 to 50, at any hidden size",
+            "all": [{"falls": "bits", "along": "seq_len", "within": "hidden_size"}],
+        },
+        "R2": {
+            "statement": "loss falls as hidden size goes from 100 to 256",
+            "all": [{"lower": "bits", "of": {"hidden_size": 256}, "than": {"hidden_size": 100}, "within": "seq_len"}],
+        },
+    },
+}
+
+DROPOUT: dict[str, Any] = {
+    "question": "What does dropout in the discriminator cost?",
+    "experiment": "dcgan",
+    "arms": {
+        "3 layers": {"model.discriminator.num_layers": 3},
+        "4 layers, dropout 0": {"model.dropout": 0.0},
+        "4 layers, dropout 0.4": {"model.dropout": 0.4},
+    },
+    "seeds": [0, 1, 2],
+    "evaluate": {"measures": ["fid_mnist_cnn"], "passes": [1, 2]},
+    "quantities": {
+        "fid": {"from": "fid_mnist_cnn", "label": "FID (mnist_cnn)", "better": "lower", "digits": 2},
+        "reached": {
+            "logged": "train/loss",
+            "take": "first_at_most",
+            "threshold": 1.75,
+            "unit": "iterations",
+            "digits": 0,
+        },
+    },
+    "figures": [
+        {"lines": "fid", "along": "epoch", "by": "arm", "log": "y"},
+        {"points": ["fid", "reached"]},
+        {"lines": "fid", "along": "dropout", "name": "fid_by_dropout"},
+        {"grids": True},
+    ],
+    "claims": {},
+}
+
+
+def measure_text(arm: Mapping[str, Any], seed: int, epoch: int) -> dict[str, dict[str, Any]]:
+    """Fewer bits the more there is of anything, and a different noise for each seed."""
+    draw = random.Random(f"{sorted(arm.items())} {seed}")
+    bits = 2.6 - 0.002 * arm.get("hidden_size", 100) - 0.004 * arm.get("seq_len", 20) + draw.gauss(0, 0.02)
+    by_temperature = [{"temperature": t, "value": 1.1 - 0.4 * t + draw.gauss(0, 0.02)} for t in (0.4, 0.8, 1.2)]
+    words = {"value": 1.2 - 0.25 * bits + draw.gauss(0, 0.01), "count": 100, "by_temperature": by_temperature}
+    return {"bits_per_char": {"value": bits, "unit": "bits per character", "count": 1000}, "valid_words": words}
+
+
+def measure_images(arm: Mapping[str, Any], seed: int, epoch: int) -> dict[str, dict[str, Any]]:
+    """A distance that falls with the passes and rises with what stands last in the arm's name."""
+    draw = random.Random(f"{sorted(arm.items())} {seed} {epoch}")
+    worse = {"3 layers": 1.3, "4 layers, dropout 0.4": 1.8}.get(arm["arm"], 1.0)
+    return {"fid_mnist_cnn": {"value": 40 * worse / epoch + draw.gauss(0, 0.6), "unit": "", "count": 1000}}
+
+
+def _write_job(folder: Path, definition: Mapping[str, Any], arm: dict[str, Any], seed: int, measure: Measure) -> None:
+    (folder / "samples").mkdir(parents=True)
+    passes = (definition.get("evaluate") or {}).get("passes") or []
+    last = (definition.get("settings") or {}).get("trainer.max_epochs", 4)
+    config = {"name": definition["experiment"], "seed": seed, "trainer": {"max_epochs": last}, **arm}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    provenance = {"commit": "0123456789abcdef", "seed": seed, "data": {"name": "made up"}}
+    (folder / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+    status = {"state": "done", "reason": None, "seconds": 61.0 + seed, "iterations": 3000}
+    (folder / "status.json").write_text(json.dumps(status), encoding="utf-8")
+    draw = random.Random(seed)
+    losses = [1.7 + 2 * math.exp(-row / 40) + draw.gauss(0, 0.05) for row in range(300)]
+    lines = [f"{10 * row},{loss}" for row, loss in enumerate(losses, 1)]
+    (folder / "metrics.csv").write_text("step,train/loss\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    for epoch in [*passes, last]:
+        place = folder / "evaluation" / ("" if epoch == last else f"epoch_{epoch:04d}")
+        place.mkdir(parents=True, exist_ok=True)
+        for name, result in measure(arm, seed, epoch).items():
+            (place / f"{name}.json").write_text(json.dumps({"seed": 0, **result}), encoding="utf-8")
+    if passes:
+        for epoch in passes:
+            images = np.random.default_rng(epoch).integers(0, 255, (64, 8, 8), dtype=np.uint8)
+            save_png(contact_sheet(images, 8), folder / "samples" / f"epoch_{epoch:04d}.png")
+    else:
+        texts = [f"=== temperature {t} ===\n\n{_text(200, seed)}\n\n" for t in (0.4, 0.8)]
+        (folder / "samples" / "temperature.txt").write_text("".join(texts), encoding="utf-8")
+
+
+def studies_in(root: Path) -> Callable[..., StudyRecord]:
+    """What makes studies below ``root``: see the fixture ``make_study``."""
+
+    def make(
+        name: str,
+        definition: Mapping[str, Any],
+        measure: Measure,
+        *,
+        budget: str = "quick",
+        ended: Mapping[str, tuple[str, str]] | None = None,
+    ) -> StudyRecord:
+        folder = root / name / budget
+        axes = {key.rpartition(".")[2]: values for key, values in (definition.get("grid") or {}).items()}
+        axes = {**({"arm": list(definition["arms"])} if definition.get("arms") else {}), **axes}
+        jobs = []
+        for seed, values in itertools.product(definition["seeds"], itertools.product(*axes.values())):
+            arm = dict(zip(axes, values, strict=True))
+            words = ",".join(f"{axis}={value}" for axis, value in {**arm, "seed": seed}.items())
+            state, reason = (ended or {}).get(words, ("", ""))
+            jobs.append({"number": len(jobs), "name": words, "arm": arm, "seed": seed, "folder": words})
+            jobs[-1].update(state=state, reason=reason)
+            if state != "waiting":
+                _write_job(folder / words, definition, arm, seed, measure)
+                if state:
+                    (folder / words / "status.json").write_text(json.dumps({"state": state, "reason": reason}))
+        plan = {"name": name, "budget": budget, "definition": dict(definition), "jobs": jobs}
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "study.json").write_text(json.dumps(plan), encoding="utf-8")
+        return read_study(folder)
+
+    return make
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> Callable[..., StudyRecord]:
+    """``make_study("rnn_capacity", CAPACITY, measure_text, ended={"hidden_size=100,seed=0": ("failed", "nan")})``.
+
+    Every job that is not in ``ended`` is done; a job that has ended as ``waiting`` has no run.
+    """
+    return studies_in(tmp_path)
+
+
+@pytest.fixture
+def capacity_definition() -> dict[str, Any]:
+    """A study of a text model over two axes, with every kind of figure and two claims."""
+    return copy.deepcopy(CAPACITY)
+
+
+@pytest.fixture
+def dropout_definition() -> dict[str, Any]:
+    """A study of an image model with named arms, measured after passes."""
+    return copy.deepcopy(DROPOUT)
+
+
+@pytest.fixture(name="measure_text")
+def measure_text_fixture() -> Measure:
+    return measure_text
+
+
+@pytest.fixture(name="measure_images")
+def measure_images_fixture() -> Measure:
+    return measure_images
+
+
+def capacity_in(root: Path) -> StudyRecord:
+    """Eighteen runs of a text model, one of which has failed."""
+    failed = {"hidden_size=256,seq_len=50,seed=2": ("failed", "FloatingPointError: the loss is nan")}
+    return studies_in(root)("capacity", CAPACITY, measure_text, ended=failed)
+
+
+def dropout_in(root: Path) -> StudyRecord:
+    """Nine runs of an image model; two have not begun."""
+    waiting = {f"arm=3 layers,seed={seed}": ("waiting", "") for seed in (1, 2)}
+    return studies_in(root)("dropout", DROPOUT, measure_images, ended=waiting)
+
+
+@pytest.fixture
+def capacity(tmp_path: Path) -> StudyRecord:
+    return capacity_in(tmp_path)
+
+
+@pytest.fixture
+def dropout(tmp_path: Path) -> StudyRecord:
+    return dropout_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[StudyRecord], Callable[..., Path]]:
+    """Both studies, and what makes runs beside them, for tests that change nothing of them."""
+    root = tmp_path_factory.mktemp("made_up")
+    return [capacity_in(root), dropout_in(root)], runs_in(root)

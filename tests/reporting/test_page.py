@@ -1,9 +1,8 @@
 import base64
-import shutil
-import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +13,14 @@ from genlab.reporting.curves import draw_curves
 from genlab.reporting.page import write_page
 from genlab.reporting.runs import RunRecord, read_run
 from genlab.reporting.sheets import contact_sheet, save_animation, save_png
+from genlab.reporting.study_figures import draw_study
+from genlab.studies.axes import axis_words
+from genlab.studies.folder import StudyRecord
+from genlab.studies.ledger import make_ledger
+from genlab.studies.observations import observe
 
 MakeRun = Callable[..., Path]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MakeStudy = Callable[..., StudyRecord]
 VOID = {"meta", "img", "br", "hr", "link", "input", "rect"}
 
 
@@ -213,34 +217,92 @@ def test_real_data_stands_beside_the_measures(make_run: MakeRun, tmp_path: Path)
     assert "94.21" in text
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium on the path")
-@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (1200, "dark"), (500, "light")])
-def test_chromium_draws_the_page(page_path: Path, tmp_path: Path, width: int, scheme: str) -> None:
-    picture = tmp_path / "page.png"
-    _screenshot(page_path, picture, width, scheme)
-    with Image.open(picture) as image:
-        assert image.size == (width, 1000)
-        corner = image.convert("RGB").getpixel((2, 2))
-        assert isinstance(corner, tuple)
-        assert (min(corner) > 230) if scheme == "light" else (max(corner) < 40)
-        assert len(image.convert("RGB").getcolors(1 << 20) or []) > 50  # letters, not an empty page
+# --- studies -----------------------------------------------------------------------------------------------------
 
 
-def _screenshot(page: Path, picture: Path, width: int, scheme: str) -> None:
-    assert CHROMIUM is not None
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--hide-scrollbars",
+@pytest.fixture
+def study(capacity: StudyRecord) -> StudyRecord:
+    """Eighteen runs of a text model, one of which has failed; its figures are drawn."""
+    draw_study(capacity, observe(capacity), capacity.folder / "figures")
+    return capacity
+
+
+def test_a_study_has_its_claims_figures_table_and_runs(study: StudyRecord, tmp_path: Path) -> None:
+    rows = make_ledger([study], {}).rows
+    page = Page(write_page([], tmp_path / "report.html", studies=[study], ledger=rows))
+    for part in (
+        "1 study of 18 runs. Everything",
+        study.definition["question"],
+        "17 of 18 runs done",
+        *(row.statement for row in rows),
+        *(row.reason for row in rows),
+        "the loss is nan",
+        "genlab train -m study=capacity budget=quick",
+        "At the end of training",
+        "By temperature",
+        f"hidden size 100, {axis_words('seq_len')} 20",
+        "temperature 0.8",
+        "Not drawn, for nothing was measured yet: Generated images while training",
+    ):
+        assert part in page.text, part
+    drawn = sorted((study.folder / "figures").glob("*.png"))
+    shown = [base64.b64decode(uri.partition(";base64,")[2]) for uri in page.values("src")]
+    assert sorted(shown) == sorted(path.read_bytes() for path in drawn)
+    assert len(shown) == 6
+
+
+def test_claims_are_counted_and_linked(study: StudyRecord, tmp_path: Path) -> None:
+    elsewhere = {"another": {**study.definition, "claims": {"R9": study.definition["claims"]["R1"]}}}
+    rows = make_ledger([study], elsewhere).rows
+    page = Page(write_page([], tmp_path / "report.html", studies=[study], ledger=rows))
+    verdicts = [row.verdict for row in rows]
+    for verdict in ("confirmed", "refuted", "undecided"):
+        assert f"{verdicts.count(verdict)} {verdict}" in " ".join(page.text.split())
+    ids, targets = page.values("id"), [value.removeprefix("#") for value in page.values("href")]
+    assert len(ids) == len(set(ids))
+    assert set(targets) | set(page.values("aria-labelledby")) <= set(ids)
+    assert targets.count("study-1") == 2  # from the claims that it decides
+    assert {"study-1-R1", "study-1-R2"} <= set(targets)
+    assert "not run yet" in page.text
+
+
+def test_runs_of_a_study_are_not_told_twice(study: StudyRecord, make_run: MakeRun, tmp_path: Path) -> None:
+    single = read_run(make_run("alone"))
+    runs = [single, *(job.run for job in study.jobs if job.run is not None)]
+    page = Page(write_page(runs, tmp_path / "report.html", studies=[study]))
+    assert "1 study of 18 runs, 1 other run." in page.text
+    assert page.text.count("What was trained") == 1
+    assert "Claims" not in page.text  # no ledger was given
+    assert [value for value in page.values("id") if value.startswith("run-")] == [
+        "run-1",
+        "run-1-title",
+        "run-1-evaluation",
     ]
-    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    options += [f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}"]
-    options += [
-        f"--user-data-dir={picture.parent / 'profile'}",
-        f"--screenshot={picture}",
-        f"--window-size={width},1000",
-    ]
-    subprocess.run([CHROMIUM, *options, page.as_uri()], check=True, capture_output=True, timeout=60)
+
+
+def test_one_study_at_two_budgets_is_two_sections(
+    make_study: MakeStudy, capacity_definition: dict[str, Any], measure_text: Any, tmp_path: Path
+) -> None:
+    studies = [make_study("x", capacity_definition, measure_text, budget=budget) for budget in ("smoke", "quick")]
+    page = Page(write_page([], tmp_path / "report.html", studies=studies, ledger=make_ledger(studies, {}).rows))
+    assert page.values("href").count("#study-1") == 1  # the contents; no claim
+    assert "x / smoke" in page.text
+    assert "x / quick" in page.text
+    assert len(page.values("id")) == len(set(page.values("id")))
+    assert "study-2-R1" in page.values("id")
+    assert "study-1-R1" not in page.values("id")  # the larger budget decides
+
+
+def test_what_a_study_says_is_escaped(
+    make_study: MakeStudy, capacity_definition: dict[str, Any], measure_text: Any, tmp_path: Path
+) -> None:
+    attack = "<script>alert('x')</script> & <img src=x onerror=y>"
+    claims = {"R1": {**capacity_definition["claims"]["R1"], "statement": attack}}
+    definition = {**capacity_definition, "question": attack, "claims": claims}
+    failed = {"hidden_size=100,seq_len=20,seed=0": ("failed", attack)}
+    study = make_study("x", definition, measure_text, ended=failed)
+    rows = make_ledger([study], {}).rows
+    page = Page(write_page([], tmp_path / "report.html", studies=[study], ledger=rows))
+    assert "script" not in {tag for tag, _, _ in page.attributes}
+    assert "onerror" not in {name for _, name, _ in page.attributes}
+    assert page.text.count(attack) >= 5

@@ -1,11 +1,15 @@
 """The command as people type it, run in this process on a text of a few thousand characters."""
 
+import json
+import os
 import shutil
+import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -110,3 +114,109 @@ def files() -> Files:
         return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
 
     return look
+
+
+# --- what W&B writes of a run ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def offline(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, no account, no output of W&B's."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    home = place / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_MODE", "offline")  # the logger sets it for the process: given back after the test
+    return place
+
+
+@dataclass
+class WandbRun:
+    """A run as W&B keeps it: ``about`` has its name, group, tags and so on, ``rows`` what was logged, in order."""
+
+    folder: Path
+    about: Any = None
+    config: dict[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    steps: dict[str, str] = field(default_factory=dict)
+    """What each quantity, or ``*``, is drawn over."""
+    exit_code: int | None = None
+
+    def series(self, name: str) -> list[tuple[int, Any]]:
+        """What was logged by a name, with the iteration."""
+        return [(row["trainer/global_step"], row[name]) for row in self.rows if name in row]
+
+    def file(self, value: Any) -> Path:
+        """The file that a logged value points at."""
+        return self.folder / "files" / str(value["path"])
+
+    def table(self, value: Any) -> dict[str, Any]:
+        """A logged table: its columns and rows."""
+        content: dict[str, Any] = json.loads(self.file(value).read_text(encoding="utf-8"))
+        return content
+
+
+@pytest.fixture(scope="session")
+def wandb_runs() -> Callable[[Path], list[WandbRun]]:
+    """Read what W&B wrote offline into a run's folder: a record a process, the first one first."""
+
+    def read(run: Path) -> list[WandbRun]:
+        paths = sorted((run / "wandb").glob("offline-run-*/run-*.wandb"), key=lambda path: path.stat().st_ctime_ns)
+        return [_read_wandb(path) for path in paths]
+
+    return read
+
+
+def _read_wandb(path: Path) -> WandbRun:
+    run = WandbRun(path.parent)
+    for record in _records(path):
+        kind = record.WhichOneof("record_type")
+        if kind == "run":
+            run.about = record.run
+            run.config |= _items(record.run.config.update)
+        elif kind == "config":
+            run.config |= _items(record.config.update)
+        elif kind == "history":
+            run.rows.append(_items(record.history.item))
+        elif kind == "summary":
+            run.summary |= _items(record.summary.update)
+        elif kind == "metric":
+            run.steps[record.metric.name or record.metric.glob_name] = record.metric.step_metric
+        elif kind == "exit":
+            run.exit_code = record.exit.exit_code
+    return run
+
+
+def _items(items: Any) -> dict[str, Any]:
+    """Values by name; one that is a mapping comes in parts, each with its path."""
+    found: dict[str, Any] = {}
+    for item in items:
+        *above, last = item.nested_key or [item.key]
+        place = found
+        for key in above:
+            place = place.setdefault(key, {})
+        place[last] = json.loads(item.value_json)
+    return found
+
+
+def _records(path: Path) -> Iterator[Any]:
+    """Records in order: protocol buffers in a log of LevelDB's format."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    content, place, part = path.read_bytes(), 7, b""
+    while place + 7 <= len(content):
+        left_in_block = 32768 - place % 32768
+        if left_in_block < 7:
+            place += left_in_block
+            continue
+        length, kind = struct.unpack_from("<HB", content, place + 4)
+        part += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):  # a whole record, or the last part of one
+            yield Record.FromString(part)
+            part = b""

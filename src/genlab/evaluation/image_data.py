@@ -110,6 +110,10 @@ class ImageData:
         key = ("some", id(judge), split, count, seed)
         return self._once(key, judge, lambda: Scored(whole.images[chosen], whole.labels[chosen], judge))
 
+    def forget_generated(self) -> None:
+        """Let go of all images that models have made; what judges saw in real ones stays."""
+        self._kept = {key: kept for key, kept in self._kept.items() if not _is_generated(key)}
+
     def judged_by(self) -> dict[str, Any]:
         """What a result says of its judge. Raises ValueError where there is none."""
         required(self.judge)
@@ -121,6 +125,10 @@ class ImageData:
             self._kept[key] = (owners, make())
         scored: Scored = self._kept[key][1]
         return scored
+
+
+def _is_generated(key: Hashable) -> bool:
+    return isinstance(key, tuple) and key[0] == "generated"
 
 
 class JudgeMissing(ValueError):

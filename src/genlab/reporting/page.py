@@ -1,6 +1,6 @@
-"""One self-contained HTML page about any number of runs: no network, no script, images inside."""
+"""One self-contained HTML page about any number of studies and runs: no network, no script, images inside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,25 +8,13 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from genlab.reporting import sections
-from genlab.reporting.pictures import Picture, figure_pictures, progress_pictures, sample_pictures, title
+from genlab.reporting.claim_views import count_verdicts, view_claims
+from genlab.reporting.pictures import Picture, figure_pictures, progress_pictures, sample_pictures
 from genlab.reporting.runs import RunRecord, run_label
-from genlab.reporting.texts import (
-    Passage,
-    first_middle_last,
-    plain_passage,
-    temperature_passages,
-    training_passages,
-)
-
-
-@dataclass(frozen=True)
-class TextSection:
-    """The texts of one sample file that a page shows; ``folded`` ones open on a click."""
-
-    title: str
-    note: str
-    passages: tuple[Passage, ...]
-    folded: bool
+from genlab.reporting.study_views import StudyView, view_studies
+from genlab.reporting.texts import TextSection, text_sections
+from genlab.studies.folder import StudyRecord
+from genlab.studies.ledger import LedgerRow
 
 
 @dataclass(frozen=True)
@@ -52,26 +40,74 @@ class RunView:
     command: str
 
 
-def write_page(runs: Sequence[RunRecord], path: Path, title: str = "genlab report") -> Path:
-    """Write the page about ``runs`` to ``path`` and return it.
+@dataclass(frozen=True)
+class Summary:
+    """What the page is about, in numbers."""
+
+    studies: int
+    study_runs: int
+    runs: int
+
+    def __str__(self) -> str:
+        """As the head of the page says it."""
+        single = _counted(self.runs, "run" if not self.studies else "other run")
+        if not self.studies:
+            return single
+        of_studies = f"{_counted(self.studies, 'study', 'studies')} of {_counted(self.study_runs, 'run')}"
+        return f"{of_studies}, {single}" if self.runs else of_studies
+
+
+def write_page(
+    runs: Sequence[RunRecord],
+    path: Path,
+    title: str = "genlab report",
+    studies: Sequence[StudyRecord] = (),
+    ledger: Sequence[LedgerRow] = (),
+) -> Path:
+    """Write the page about ``studies``, their claims and the other ``runs`` to ``path`` and return it.
 
     Shows what the records hold, whatever the model: every figure of the run folder, every evaluation result,
-    every sample, be it a text or a picture. Raises ValueError where there is no run to show and for a picture that
-    is none.
+    every sample, be it a text or a picture. A run of one of the studies is a line of its study's table of runs; the
+    studies' figures are those that :func:`genlab.reporting.study_figures.draw_study` left in their ``figures/``.
+    Raises ValueError where there is nothing to show and for a picture that is none.
     """
-    if not runs:
+    if not runs and not studies:
         raise ValueError("`runs` must hold at least one run; got none (runs)")
-    views = [_view(record, f"run-{number}", run_label(record, runs)) for number, record in enumerate(runs, 1)]
-    template = _environment().get_template("page.html.j2")
-    page = template.render(title=title, views=views, warnings=_warnings(views), nothing=sections.NOTHING)
+    single = _outside(runs, studies)
+    views = [_view(record, f"run-{number}", run_label(record, single)) for number, record in enumerate(single, 1)]
+    study_views = view_studies(studies, ledger)
+    page = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            title=title,
+            about=Summary(len(studies), sum(len(study.jobs) for study in studies), len(single)),
+            views=views,
+            studies=study_views,
+            claims=view_claims(ledger, {(view.record.name, view.record.budget): view.anchor for view in study_views}),
+            verdicts=count_verdicts(ledger),
+            warnings=_warnings([*study_views, *views]),
+            nothing=sections.NOTHING,
+        )
+    )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def _warnings(views: Sequence[RunView]) -> dict[str, list[str]]:
-    """Each warning once, with the labels of the runs that it is about."""
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def _outside(runs: Sequence[RunRecord], studies: Sequence[StudyRecord]) -> list[RunRecord]:
+    """The runs that belong to none of the studies."""
+    inside = {job.folder.resolve() for study in studies for job in study.jobs}
+    return [record for record in runs if record.folder.resolve() not in inside]
+
+
+def _warnings(views: Sequence[RunView | StudyView]) -> dict[str, list[str]]:
+    """Each warning once, with the labels of the runs and studies that it is about."""
     about: dict[str, list[str]] = {}
     for view in views:
         for warning in view.warnings:
@@ -105,39 +141,7 @@ def _view(record: RunRecord, anchor: str, label: str) -> RunView:
         figures=figure_pictures(record.figures),
         measures=sections.measures(record),
         bars=sections.floor_bars(record),
-        texts=_text_sections(record.samples),
+        texts=text_sections(record.samples),
         provenance=sections.provenance_rows(record),
         command=sections.command(record),
     )
-
-
-def _text_sections(samples: dict[str, str]) -> list[TextSection]:
-    """The sample files in the order of a reader's interest: unknown ones come before training's."""
-    known: dict[str, Callable[[str], TextSection]] = {
-        "temperature.txt": _by_temperature,
-        "generated_text.txt": _generated,
-        "training.txt": _from_training,
-    }
-    order = ["temperature.txt", "generated_text.txt", *(name for name in samples if name not in known)]
-    shown = [name for name in [*order, "training.txt"] if name in samples]
-    return [known[name](samples[name]) if name in known else _other(name, samples[name]) for name in shown]
-
-
-def _by_temperature(content: str) -> TextSection:
-    note = "The same model, asked to be careful (low) or bold (high)."
-    return TextSection("Texts by temperature", note, tuple(temperature_passages(content)), folded=False)
-
-
-def _generated(content: str) -> TextSection:
-    return TextSection("Generated text", "", (plain_passage(content),), folded=False)
-
-
-def _from_training(content: str) -> TextSection:
-    every = training_passages(content)
-    chosen = first_middle_last(every)
-    note = f"{len(chosen)} of the {len(every):,} texts written while it learned: first, middle, last"
-    return TextSection("Samples during training", note, tuple(chosen), folded=True)
-
-
-def _other(name: str, content: str) -> TextSection:
-    return TextSection(title(Path(name)), "", (plain_passage(content),), folded=True)

@@ -45,20 +45,20 @@ class Picture:
 def figure_pictures(paths: Sequence[Path]) -> list[Picture]:
     """The figures of a run, its training curves first. Raises ValueError for a file that is no picture."""
     ordered = sorted(paths, key=lambda path: (_rank(path.stem, _FIGURES_FIRST), path.stem))
-    return [_picture(path, title(path)) for path in ordered]
+    return [read_picture(path, title(path)) for path in ordered]
 
 
 def sample_pictures(paths: Sequence[Path]) -> list[Picture]:
     """Samples that are pictures, but for those of :func:`progress_pictures`; ValueError for what is no picture."""
     order = list(_CAPTIONS)
     ordered = sorted(paths, key=lambda path: (_rank(_sample_key(path), order), path.name))
-    return [_picture(path, _CAPTIONS.get(_sample_key(path), title(path))) for path in ordered if not _epoch(path)]
+    return [read_picture(path, _CAPTIONS.get(_sample_key(path), title(path))) for path in ordered if not pass_of(path)]
 
 
 def progress_pictures(paths: Sequence[Path]) -> list[Picture]:
     """``epoch_0025.png`` and its like, in the order of training; ValueError for what is no picture."""
-    ordered = sorted((int(found), path) for path in paths if (found := _epoch(path)))
-    return [_picture(path, f"after pass {number}") for number, path in ordered]
+    ordered = sorted((found, path) for path in paths if (found := pass_of(path)))
+    return [read_picture(path, f"after pass {number}") for number, path in ordered]
 
 
 def title(path: Path) -> str:
@@ -67,9 +67,10 @@ def title(path: Path) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _epoch(path: Path) -> str:
+def pass_of(path: Path) -> int:
+    """The pass after which a picture was drawn, as its name says; 0 for any other picture."""
     found = _EPOCH.fullmatch(path.stem)
-    return found[1] if found else ""
+    return int(found[1]) if found else 0
 
 
 def _sample_key(path: Path) -> str:
@@ -80,7 +81,8 @@ def _rank(name: str, order: Sequence[str]) -> int:
     return order.index(name) if name in order else len(order)
 
 
-def _picture(path: Path, caption: str) -> Picture:
+def read_picture(path: Path, caption: str) -> Picture:
+    """A picture file and what it is called; ValueError for what is no picture."""
     try:
         content = path.read_bytes()
     except OSError as error:

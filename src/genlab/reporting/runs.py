@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,11 @@ Series = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything that a run folder holds, but for its checkpoints: ``pictures`` are those in ``samples/``."""
+    """Everything that a run folder holds, but for its checkpoints: ``pictures`` are those in ``samples/``.
+
+    ``passes`` holds what the weights after chosen passes were measured at: ``passes["epoch_0002"]`` is to them what
+    ``evaluation`` is to the best ones.
+    """
 
     folder: Path
     config: dict[str, Any]
@@ -42,6 +46,7 @@ class RunRecord:
     samples: dict[str, str]
     figures: tuple[Path, ...]
     pictures: tuple[Path, ...] = ()
+    passes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -112,11 +117,16 @@ def read_run(folder: Path) -> RunRecord:
         status=status,
         provenance=_optional_json(folder / "provenance.json", required=done),
         metrics=_optional_metrics(folder / "metrics.csv", required=done),
-        evaluation={path.stem: _read_json(path) for path in sorted((folder / "evaluation").glob("*.json"))},
+        evaluation=_read_results(folder / "evaluation"),
         samples={path.name: _read_text(path) for path in sorted((folder / "samples").glob("*.txt"))},
         figures=tuple(sorted((folder / "figures").glob("*.png"))),
         pictures=tuple(sorted(path for ending in PICTURES for path in (folder / "samples").glob(f"*{ending}"))),
+        passes={path.name: _read_results(path) for path in sorted((folder / "evaluation").glob("epoch_*/"))},
     )
+
+
+def _read_results(folder: Path) -> dict[str, dict[str, Any]]:
+    return {path.stem: _read_json(path) for path in sorted(folder.glob("*.json"))}
 
 
 def _read_text(path: Path) -> str:

@@ -2,8 +2,11 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from genlab.reporting.pictures import title
 
 MAX_CHARACTERS = 20_000
 """Longer texts are cut on a page, and the page says so."""
@@ -21,6 +24,16 @@ class Passage:
     heading: str
     prompt: str
     text: str
+
+
+@dataclass(frozen=True)
+class TextSection:
+    """The texts of one sample file that a page shows; ``folded`` ones open on a click."""
+
+    title: str
+    note: str
+    passages: tuple[Passage, ...]
+    folded: bool
 
 
 def temperature_passages(content: str) -> list[Passage]:
@@ -74,3 +87,35 @@ def _prompt_of(heading: str) -> str:
         SyntaxError,
     ):  # quotes that are no Python string: the text is shown without a marked prompt
         return ""
+
+
+def text_sections(samples: dict[str, str]) -> list[TextSection]:
+    """The sample files, by name, in the order of a reader's interest: unknown ones come before training's."""
+    known: dict[str, Callable[[str], TextSection]] = {
+        "temperature.txt": _by_temperature,
+        "generated_text.txt": _generated,
+        "training.txt": _from_training,
+    }
+    order = ["temperature.txt", "generated_text.txt", *(name for name in samples if name not in known)]
+    shown = [name for name in [*order, "training.txt"] if name in samples]
+    return [known[name](samples[name]) if name in known else _other(name, samples[name]) for name in shown]
+
+
+def _by_temperature(content: str) -> TextSection:
+    note = "The same model, asked to be careful (low) or bold (high)."
+    return TextSection("Texts by temperature", note, tuple(temperature_passages(content)), folded=False)
+
+
+def _generated(content: str) -> TextSection:
+    return TextSection("Generated text", "", (plain_passage(content),), folded=False)
+
+
+def _from_training(content: str) -> TextSection:
+    every = training_passages(content)
+    chosen = first_middle_last(every)
+    note = f"{len(chosen)} of the {len(every):,} texts written while it learned: first, middle, last"
+    return TextSection("Samples during training", note, tuple(chosen), folded=True)
+
+
+def _other(name: str, content: str) -> TextSection:
+    return TextSection(title(Path(name)), "", (plain_passage(content),), folded=True)

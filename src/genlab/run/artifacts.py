@@ -19,11 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from genlab.checks import refuse
-
-try:
-    import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]
+from genlab.run.lock import only_one
 
 # A run goes on under another value of these: they say how far or where it runs, not what it is.
 # Where the data lies may change because its SHA-256 is compared besides.
@@ -36,6 +32,9 @@ MAY_CHANGE = (
     "data.download",
     "keep_memory",
 )
+
+BOOKKEEPING = ("name", "study", "budget", "logger", "callbacks", "evaluators")
+"""Parts of a config that say what is looked at and where it is shown."""
 
 
 class RunFolder:
@@ -74,10 +73,9 @@ class RunFolder:
     def refuse_other_config(self, config: Mapping[str, Any]) -> None:
         """Raise ``ValueError`` naming the first field in which the folder's run differs from ``config``."""
         before = self.config()
-        old, new = (_moved(_flatten(each), each) for each in (before, config))
+        old, new = (_moved(flatten(each), each) for each in (before, config))
         for key in sorted(old.keys() | new.keys()):
-            bookkeeping = key in MAY_CHANGE or key.split(".")[0] in ("logger", "callbacks", "evaluators")
-            if not bookkeeping and old.get(key) != new.get(key):
+            if key not in MAY_CHANGE and key.split(".")[0] not in BOOKKEEPING and old.get(key) != new.get(key):
                 raise ValueError(
                     f"`run_dir` must be new or hold the same run; {self.path} has {key}={old.get(key)}, "
                     f"not {new.get(key)} (run_dir)"
@@ -97,21 +95,10 @@ class RunFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep every other process from training in the folder; raises ``ValueError`` while one does."""
-        if fcntl is None:  # Windows: nothing keeps them apart there
-            yield
-            return
         with _refusing_unwritable(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                rule = "not be in use: a run is being trained there now"
-                raise refuse("run_dir", rule, str(self.path), "run_dir") from None
+        with only_one(self.path, "run_dir", "a run is being trained there now"):
             yield
-        finally:
-            os.close(descriptor)  # which unlocks it, as the end of the process does
 
     def create(self, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
         """Make the folder with its ``config.yaml`` and ``provenance.json``.
@@ -154,10 +141,9 @@ def run_path(cfg: DictConfig) -> Iterator[Path]:
 
     A new one is made at once, so that no other run can take it, and is gone again if nothing was put into it.
     """
-    hydra = HydraConfig.get()
     if cfg.run_dir is not None:
         yield Path(str(cfg.run_dir)).expanduser()
-    elif hydra.mode == RunMode.MULTIRUN:
+    elif (hydra := HydraConfig.get()).mode == RunMode.MULTIRUN:
         yield Path(hydra.sweep.dir) / _file_name(hydra.job.override_dirname or str(hydra.job.num))
     else:
         parent = Path(os.environ.get("GENLAB_RUNS") or "runs").expanduser() / str(cfg.name)
@@ -240,11 +226,12 @@ def _moved(flat: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def _flatten(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+def flatten(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The leaves of a config by their dotted path."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{above}{key}.")
+            flat |= flatten(value, f"{above}{key}.")
         else:
             flat[f"{above}{key}"] = value
     return flat

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from genlab import __version__
 from genlab.checks import nearest_hint
-from genlab.run.config_files import config_dir, experiments, groups
+from genlab.run.config_files import config_dir, experiments, groups, studies
 
 
 class Verb(NamedTuple):
@@ -28,6 +28,8 @@ VERBS = {
         "train a model, or go on with a run that was stopped",
         {
             "experiment=NAME": "what to train (below)",
+            "study=NAME": "a sweep with its question, figures and claims; with budget=smoke, quick or full,",
+            "  -m study=NAME": "dry_run=true (only lists its runs), fail_fast=N, judge=FOLDER; again: goes on",
             "run_dir=FOLDER": "the run's folder, exactly; the same folder again goes on where it stopped",
             "seed=0": "every random number comes from it",
             "trainer.max_steps=N": "iterations, met exactly; trainer.max_epochs=N: passes over the data",
@@ -43,6 +45,22 @@ VERBS = {
             "genlab train -m experiment=char_rnn model.hidden_size=100,256 data.seq_len=20,30",
             "genlab train experiment=dcgan trainer.max_epochs=25 model.dropout=0.2",
             "genlab train experiment=char_rnn --cfg job",
+            "genlab train -m study=rnn_capacity budget=quick",
+            "genlab train -m study=rnn_lr budget=quick hydra/launcher=joblib hydra.launcher.n_jobs=2",
+        ],
+    ),
+    "search": Verb(
+        "let Optuna look for the best values within a study's ranges; the same command goes on",
+        {
+            "study=NAME": "a study whose file has ranges to search",
+            "trials=20": "runs in all; hopeless ones are ended early",
+            "budget=quick": "how long a trial trains, as in the study",
+            "seed=0": "of the sampler",
+            "KEY=VALUE": "any field of the runs",
+        },
+        [
+            "genlab search study=rnn_lr trials=30",
+            "genlab search study=vae_latent trials=20 trainer.precision=bf16-mixed",
         ],
     ),
     "evaluate": Verb(
@@ -51,6 +69,7 @@ VERBS = {
             **_RUN,
             "only=[NAME]": "some of the run's evaluators",
             "judge=FOLDER": "the classifier's run that judges generated images; else one nearby is taken",
+            "logger=wandb": "or tensorboard: show the results there too, with figures and samples",
         },
         [
             "genlab evaluate run=runs/char_rnn/2026-01-31_12-00-00",
@@ -88,6 +107,21 @@ VERBS = {
         "write one self-contained HTML page from run folders",
         {"runs=FOLDER": "a run, a folder of runs, a glob, or a list", "output=report.html": "the page"},
         ["genlab report runs=runs/demo output=runs/demo/report.html"],
+    ),
+    "dashboard": Verb(
+        "W&B reports as code: show them, or make them; and a study as a sweep for W&B's agents",
+        {
+            "study=NAME": "the report of a study; budget=quick: of its runs at that budget alone",
+            "panels=NAME": "the report of a model; with neither, all of both",
+            "create=true": "make them in W&B, which needs an account; those that are there are brought up to date",
+            "entity=NAME": "whose they are; project=NAME: in which project",
+            "sweep=FILE.yaml": "instead, what `wandb sweep` takes: the study's grid",
+        },
+        [
+            "genlab dashboard",
+            "genlab dashboard study=rnn_capacity create=true",
+            "genlab dashboard study=rnn_capacity budget=quick sweep=rnn_capacity.yaml",
+        ],
     ),
     "fetch": Verb(
         "download data, verified by checksum",
@@ -137,6 +171,7 @@ def overview() -> str:
         f"genlab {__version__}: small generative models, trained, swept and judged by numbers\n\n"
         f"usage: genlab VERB [KEY=VALUE ...]     (genlab VERB --help says more)\n\n"
         f"verbs\n{verbs}\n\nexperiments (genlab train experiment=NAME)\n{_table(experiments())}\n\n"
+        f"studies (genlab train -m study=NAME budget=quick)\n{_table(studies())}\n\n"
         'Tab completion: eval "$(genlab -sc install=bash)"\n'
         "Environment: GENLAB_DATA (where data lies), GENLAB_RUNS (where runs go; default: runs), WANDB_*"
     )
@@ -152,6 +187,7 @@ def help_of(verb: str) -> str:
     ]
     if verb == "train":
         parts.append(f"experiments\n{_table(experiments())}")
+        parts.append(f"studies\n{_table(studies())}")
         parts.append(f"groups\n{_table({group: ', '.join(names) for group, names in groups().items()})}")
     parts.append("examples\n" + "\n".join(f"  {example}" for example in entry.examples))
     parts.append(

@@ -15,7 +15,7 @@ _NAMING = "hydra.job.config.override_dirname.exclude_keys="
 _NEVER_NAMED = ("run_dir", "logger")
 
 # Keys whose value is a text or a path: it is taken as it stands, commas, spaces, equal signs and all.
-TEXTS = ("prompt", "title", "output", "run", "runs", "judge", "run_dir", "root", "data.text", "data.root")
+TEXTS = ("prompt", "title", "output", "run", "runs", "judge", "run_dir", "sweep", "root", "data.text", "data.root")
 
 
 def prepared(words: Sequence[str]) -> list[str]:
@@ -23,6 +23,27 @@ def prepared(words: Sequence[str]) -> list[str]:
 
     Raises ``ValueError`` for a flag that there is not, or one with a wrong value.
     """
+    known = _parsed(words)
+    overrides = list(known.overrides)
+    flags = _without(words, overrides)
+    if known.multirun:
+        return [*flags, *overrides, _NAMING + _constants(overrides)]
+    return [*flags, *map(_as_text, overrides)]
+
+
+def as_typed(words: Sequence[str]) -> list[str]:
+    """``words`` of a study: flags before overrides, texts as they stand. Raises ``ValueError`` as :func:`prepared`."""
+    overrides = list(_parsed(words).overrides)
+    return [*_without(words, overrides), *map(_as_text, overrides)]
+
+
+def only_shows(words: Sequence[str]) -> bool:
+    """Whether a command asks Hydra to show a config, or itself, and to run nothing."""
+    known = _parsed(words)
+    return bool(known.cfg or known.info or known.hydra_help)
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
     parser = get_args_parser()
     parser.exit_on_error = False
     try:
@@ -32,11 +53,7 @@ def prepared(words: Sequence[str]) -> list[str]:
     if unknown:
         flags = [name for action in parser._actions for name in action.option_strings]
         raise ValueError(f"{unknown[0]}: no such flag{nearest_hint(unknown[0], flags)} (--hydra-help lists them)")
-    overrides = list(known.overrides)
-    flags = _without(words, overrides)
-    if known.multirun:
-        return [*flags, *overrides, _NAMING + _constants(overrides)]
-    return [*flags, *map(_as_text, overrides)]
+    return known
 
 
 def quoted(text: str) -> str:

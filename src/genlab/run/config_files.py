@@ -21,7 +21,16 @@ def first_comment(path: Path) -> str:
 
 def experiments() -> dict[str, str]:
     """Every experiment with its first line."""
-    return {path.stem: first_comment(path) for path in sorted((config_dir() / "experiment").glob("*.yaml"))}
+    return _first_lines("experiment")
+
+
+def studies() -> dict[str, str]:
+    """Every study with its first line."""
+    return _first_lines("study")
+
+
+def _first_lines(group: str) -> dict[str, str]:
+    return {path.stem: first_comment(path) for path in sorted((config_dir() / group).glob("*.yaml"))}
 
 
 def groups() -> dict[str, list[str]]:

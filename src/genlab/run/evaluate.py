@@ -13,23 +13,24 @@ from genlab.reporting.curves import draw_curves
 from genlab.reporting.judgements import draw_figures
 from genlab.reporting.runs import read_run
 from genlab.run.artifacts import write_json
-from genlab.run.evaluation_data import load_data
-from genlab.run.judge import load_judge
+from genlab.run.bench import Bench
+from genlab.run.mirror import mirror_results
 from genlab.run.outcome import Outcome
 from genlab.run.trained import Trained, load_trained
 
 
-def main(cfg: DictConfig) -> Outcome:
-    """Load the run's model and data, judge, write the results and draw the curves.
+def main(cfg: DictConfig, bench: Bench | None = None) -> Outcome:
+    """Load the run's model and data, judge, write the results and draw the curves; mirror it all where that is asked.
 
-    Raises ``ValueError`` where the folder, a checkpoint or the data is not what the run says it is.
+    ``bench`` keeps data and judge for the next evaluation in this process. Raises ``ValueError`` where the folder, a
+    checkpoint or the data is not what the run says it is.
     """
     trained = load_trained(str(cfg.run), cfg.checkpoint)
     evaluators = chosen(cfg.get("evaluators") or trained.config.evaluators, cfg.only)
-    data = load_data(trained)
-    against = data.evaluation_data()
+    bench = bench or Bench()
+    against, data_sha256 = bench.data_of(trained)
     said_of_each = {
-        **_hand_in_judge(cfg, trained, against, data.provenance()["sha256"]),
+        **_hand_in_judge(cfg, trained, against, data_sha256, bench),
         "checkpoint": cfg.checkpoint,
         "checkpoint_sha256": trained.checkpoint_sha256,
         "iteration": trained.iteration,
@@ -41,6 +42,8 @@ def main(cfg: DictConfig) -> Outcome:
     record = read_run(trained.folder)
     draw_curves(record, trained.folder / "figures")
     draw_figures(record, trained.folder / "figures")
+    if cfg.get("logger"):
+        mirror_results(trained.folder, cfg.logger)
     print(f"done: genlab report runs={trained.folder}")
     return Outcome("done", trained.folder)
 
@@ -58,17 +61,19 @@ def _measure(name: str, config: DictConfig, trained: Trained, against: Any, said
     folder = trained.folder / "evaluation"
     if said["checkpoint"] not in ("best", "last"):
         folder /= str(said["checkpoint"])
-    write_json(folder / f"{name}.json", {**result, **said, "seconds": round(time.monotonic() - began, 3)})
+    settings = OmegaConf.to_container(config, resolve=True)
+    seconds = round(time.monotonic() - began, 3)
+    write_json(folder / f"{name}.json", {**result, **said, "settings": settings, "seconds": seconds})
     print(f"{name:<16} {_shown(result)}", flush=True)
     return True
 
 
-def _hand_in_judge(cfg: DictConfig, trained: Trained, against: Any, data_sha256: str) -> dict[str, str]:
+def _hand_in_judge(cfg: DictConfig, trained: Trained, against: Any, data_sha256: str, bench: Bench) -> dict[str, str]:
     """Give data of images the classifier that judges a generator; a warning where the data is a stand-in."""
     if not isinstance(against, ImageData):
         return {}
     generates = hasattr(trained.module, "sample")
-    judge = load_judge(cfg.judge, trained.folder, data_sha256) if generates else None
+    judge = bench.judge(cfg.judge, trained.folder, data_sha256) if generates else None
     if judge is not None:
         against.judge, against.judge_sha256, against.judge_run = judge.module, judge.sha256, str(judge.folder)
         print(f"judged by {judge.folder} ({judge.sha256[:12]})", flush=True)

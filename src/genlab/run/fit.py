@@ -3,8 +3,7 @@
 import logging
 import shlex
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
-from pytorch_lightning.loggers import Logger
 
 from genlab.checks import one_of, refuse
 from genlab.run.allocator import keep_freed_memory
@@ -24,7 +22,7 @@ from genlab.run.command_line import quoted, typed_words
 from genlab.run.config_values import optimizers
 from genlab.run.interrupt import Stop, StopOnSignal
 from genlab.run.last_checkpoint import save_checkpoint
-from genlab.run.metrics_csv import MetricsCsv
+from genlab.run.loggers import make_loggers, open_loggers
 from genlab.run.outcome import Failed, Interrupted, Outcome
 from genlab.run.provenance import provenance
 
@@ -35,7 +33,7 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
     Raises ``ValueError`` for what is refused before anything is written; ``Failed`` and ``Interrupted`` once the
     run's folder says so too.
     """
-    _quieten()
+    quieten()
     memory = "kept" if cfg.keep_memory and keep_freed_memory() else "left to the C library"
     pl.seed_everything(cfg.seed, verbose=False)
     data, module = build(cfg)
@@ -75,7 +73,7 @@ def _try_optimizers(cfg: DictConfig) -> None:
 
 def _trainer(cfg: DictConfig, stop: StopOnSignal) -> pl.Trainer:
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values()]
-    loggers: list[Logger] = [instantiate(logger) for logger in cfg.logger.values()]
+    loggers = make_loggers(cfg)
     options = {key: value for key, value in cfg.trainer.items() if not str(key).startswith("_")}
     try:
         trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=[*callbacks, stop], logger=loggers)
@@ -113,7 +111,7 @@ def _run(
 ) -> Outcome:
     """Train with the folder's status kept true whatever happens."""
     try:
-        with _open_loggers(trainer, config, start):
+        with open_loggers(trainer.loggers, config, start):
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
             save_checkpoint(trainer, folder.last_checkpoint)
     except (KeyboardInterrupt, Stop):
@@ -133,29 +131,6 @@ def _reason(error: Exception, trainer: pl.Trainer, config: Mapping[str, Any]) ->
     return f"{type(error).__name__}: {_flat(error)}"
 
 
-@contextmanager
-def _open_loggers(trainer: pl.Trainer, config: Mapping[str, Any], start: int) -> Iterator[None]:
-    """Hand every logger the run's config, and close each afterwards: a sweep's next run must not go on in it."""
-    opened: list[Logger] = []
-    status = "failed"
-    try:
-        for logger in trainer.loggers:
-            if isinstance(logger, MetricsCsv):
-                logger.resume(start)
-            logger.log_hyperparams(dict(config))
-            opened.append(logger)
-        yield
-        status = "success"
-    except Stop:
-        status = "aborted"
-        raise
-    finally:
-        for logger in opened:
-            logger.finalize(status)
-            if (finish := getattr(getattr(logger, "experiment", None), "finish", None)) is not None:
-                finish(exit_code=0 if status == "success" else 1)
-
-
 def _end(folder: RunFolder, trainer: pl.Trainer, state: str, reason: str, error: Exception | None = None) -> Outcome:
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     finite = {name: value for name, value in metrics.items() if abs(value) < float("inf")}
@@ -172,7 +147,7 @@ def _end(folder: RunFolder, trainer: pl.Trainer, state: str, reason: str, error:
 def _command_to_go_on(folder: RunFolder) -> str:
     """The command of this run, for a shell: a sweep's with its folder, a single run's with its own."""
     words = typed_words()
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
+    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         key, place = "hydra.sweep.dir", str(HydraConfig.get().sweep.dir)
     else:
         key, place = "run_dir", str(folder.path)
@@ -192,7 +167,7 @@ def _flat(error: object) -> str:
     return " ".join(str(error).split())
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Keep Lightning's notices about hardware and other products, and warnings that do not apply, off the screen."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in (

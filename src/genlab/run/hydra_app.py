@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 
 import hydra
@@ -10,51 +11,68 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from genlab.run.command_line import is_sweep, prepared
+from genlab.run.command_line import as_typed, is_sweep, only_shows, prepared, quoted
 from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.error_line import is_the_callers, one_line
 from genlab.run.outcome import Interrupted, Outcome
+from genlab.run.study_words import names_a_study
 from genlab.run.sweep import Sweep, check_sweep
 
 Task = Callable[[DictConfig], Outcome]
 
 
 def run_verb(verb: str, words: Sequence[str]) -> int:
-    """Compose the verb's config from the command line and run its task; returns the exit code."""
+    """Do what a command line asks for, and say in one line what was wrong with it; returns the exit code."""
     sweep = Sweep(verb)
-    outcomes: list[Outcome] = []
-    errors: list[BaseException] = []
-
-    def task(cfg: DictConfig) -> None:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            sweep.run(cfg, lambda: _work(verb, cfg))
-            return
-        try:
-            outcomes.append(_work(verb, cfg))
-        except BaseException as error:  # raised again below: Hydra would print lines of its own about it
-            errors.append(error)
-
-    wants_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", "")
     try:
-        words = prepared(words)
-        if is_sweep(words):
-            sweep.count = check_sweep(verb, words)
-        _under_hydra(verb, words, task)
-        for error in errors:
-            raise error
+        return _run(verb, words, sweep)
     except KeyboardInterrupt:
-        print(sweep.interrupted or f"genlab {verb}: interrupted", file=sys.stderr)
+        print(sweep.interrupted() or f"genlab {verb}: interrupted", file=sys.stderr)
         return 130
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         return 130
     except Exception as error:
-        if wants_traceback:
+        if os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", ""):
             raise
         print(f"genlab {verb}: {one_line(error, verb, words)}", file=sys.stderr)
         return 2 if is_the_callers(error) else 1
-    return sweep.summary()
+    finally:
+        sweep.forget()
+
+
+def _run(verb: str, words: Sequence[str], sweep: Sweep) -> int:
+    """A study, a search, a sweep or a single command."""
+    if verb == "train" and names_a_study(words) and not only_shows(words):
+        return int(import_module("genlab.run.study").run_study(as_typed(words), partial(_under_hydra, verb)))
+    if verb == "search":
+        return int(import_module("genlab.run.search").run_search(as_typed(words)))
+    words = prepared(words)
+    if is_sweep(words):
+        sweep.count, sweep.folder = check_sweep(verb, words)
+        sweep.forget()
+        _under_hydra(verb, [*words, f"hydra.sweep.dir={quoted(str(sweep.folder))}"], partial(_one_of_many, verb, sweep))
+        return sweep.summary()
+    errors: list[BaseException] = []
+    _under_hydra(verb, words, partial(_one, verb, errors))
+    for error in errors:
+        raise error
+    return 0
+
+
+def _one_of_many(verb: str, sweep: Sweep, cfg: DictConfig) -> None:
+    sweep.run(cfg, lambda: _work(verb, cfg))
+
+
+def _one(verb: str, errors: list[BaseException], cfg: DictConfig) -> None:
+    """A single run. What goes wrong is raised outside of Hydra, which would print lines of its own about it."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:  # asked for by hydra.mode and not by a flag
+        raise ValueError("`hydra.mode` must be left out: -m makes a sweep (hydra.mode)")
+    try:
+        _work(verb, cfg)
+    except BaseException as error:
+        errors.append(error)
 
 
 def complete(verb: str, line: str) -> None:

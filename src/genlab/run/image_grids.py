@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from pytorch_lightning import Callback, Trainer
 
 from genlab.checks import at_least, refuse
 from genlab.evaluation.image_data import to_bytes
 from genlab.reporting.sheets import contact_sheet, save_png
+from genlab.run.loggers import log_pictures
 
 
 class ImageGrids(Callback):
@@ -42,7 +41,7 @@ class ImageGrids(Callback):
         images = to_bytes(pl_module.sample(self.count, seed=self.seed))
         sheet = contact_sheet(images.cpu().numpy(), columns=math.isqrt(self.count - 1) + 1)
         save_png(sheet, folder / "samples" / f"{name}.png")
-        _log_picture(trainer, sheet, name)
+        log_pictures(trainer.loggers, "samples", {name: sheet}, trainer.global_step)
         if self.keep_weights:
             trainer.save_checkpoint(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
 
@@ -50,12 +49,3 @@ class ImageGrids(Callback):
         """Whether the pass was gone through to its end: a run that is stopped ends a pass too."""
         per_pass = getattr(getattr(trainer, "datamodule", None), "iterations_per_pass", None)
         return per_pass is None or trainer.global_step % per_pass == 0
-
-
-def _log_picture(trainer: Trainer, sheet: Image.Image, name: str) -> None:
-    """Hand the grid to every logger that takes pictures, by whichever of the two usual names."""
-    for logger in trainer.loggers:
-        if (log_image := getattr(logger, "log_image", None)) is not None:
-            log_image(key="samples", images=[sheet], caption=[name])
-        if (add_image := getattr(getattr(logger, "experiment", None), "add_image", None)) is not None:
-            add_image("samples", np.asarray(sheet.convert("RGB")), trainer.global_step, dataformats="HWC")

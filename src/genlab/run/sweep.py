@@ -1,8 +1,11 @@
 """A sweep: says which run is going, keeps a failed one from taking the others with it, and sums up at the end."""
 
+import json
 import math
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from shutil import rmtree
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -11,14 +14,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
+from genlab.run.artifacts import write_json
 from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.error_line import one_line
 from genlab.run.outcome import Interrupted, Outcome
 
+RECORDS = ".sweep"
 
-def check_sweep(verb: str, words: Sequence[str]) -> int | None:
-    """The number of runs that ``words`` ask for, or None where only the sweeper knows.
+
+def check_sweep(verb: str, words: Sequence[str]) -> tuple[int | None, Path]:
+    """The number of runs that ``words`` ask for, None where only the sweeper knows, and the sweep's folder.
 
     Raises what a run would raise for a wrong key or option, before the sweep's folder is made: every option of a
     group is tried, and the first value of every other key.
@@ -34,7 +40,7 @@ def check_sweep(verb: str, words: Sequence[str]) -> int | None:
             cfg = hydra.compose(verb, overrides=overrides, return_hydra_config=True)
             refuse_added_keys(cfg, overrides)
     counted = str(cfg.hydra.sweeper._target_).endswith(".BasicSweeper") and not cfg.hydra.sweeper.get("params")
-    return math.prod(map(len, values)) if counted else None
+    return math.prod(map(len, values)) if counted else None, Path(str(cfg.hydra.sweep.dir)).absolute()
 
 
 def _values(override: Override) -> list[str]:
@@ -51,35 +57,57 @@ def _is_group(override: Override) -> bool:
 
 
 class Sweep:
-    """The runs of one command with ``-m``, one after another in this process; none for a single run."""
+    """The runs of one command with ``-m``, in whatever processes a launcher starts them; none for a single run.
+
+    How each ended is written below the sweep's folder, for its process may be another than the one that sums up.
+    """
 
     def __init__(self, verb: str) -> None:
         self.verb = verb
         self.count: int | None = None
-        self.outcomes: list[Outcome] = []
-        self.interrupted = ""
+        self.folder: Path | None = None
 
     def run(self, cfg: DictConfig, work: Callable[[], Outcome]) -> None:
         """Do one run's work. A stop by the user stops the sweep; anything else that ends a run ends only that one."""
         job = HydraConfig.get().job
         name = job.override_dirname or str(job.num)
         of = f" of {self.count}" if self.count else ""
-        print(f"--- run {len(self.outcomes) + 1}{of}: {name}", flush=True)
+        print(f"--- run {job.num + 1}{of}: {name}", flush=True)
         try:
-            self.outcomes.append(work())
+            work()
+            self._record(job.num, name, "done", "")
         except Interrupted as stop:
-            self.interrupted = f"{stop}"
+            self._record(job.num, name, "interrupted", f"{stop}")
             raise KeyboardInterrupt from stop
         except Exception as error:
             reason = one_line(error, self.verb, ())
             print(f"genlab {self.verb}: {reason}", file=sys.stderr)
-            self.outcomes.append(Outcome("failed", reason=reason, name=name))
+            self._record(job.num, name, "failed", reason)
+
+    def _record(self, number: int, name: str, state: str, reason: str) -> None:
+        assert self.folder is not None
+        write_json(self.folder / RECORDS / f"{number:04d}.json", {"name": name, "state": state, "reason": reason})
+
+    def records(self) -> list[dict[str, str]]:
+        """How each run ended, in the order of their numbers."""
+        files = sorted((self.folder / RECORDS).glob("*.json")) if self.folder is not None else []
+        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+    def interrupted(self) -> str:
+        """What the run that was stopped had to say; empty where none was."""
+        return next((record["reason"] for record in self.records() if record["state"] == "interrupted"), "")
 
     def summary(self) -> int:
         """Print how many runs were done and which failed; returns the exit code."""
-        failed = [outcome for outcome in self.outcomes if outcome.state == "failed"]
-        if self.outcomes:
-            print(f"--- {len(self.outcomes) - len(failed)} of {len(self.outcomes)} runs done", flush=True)
-        for outcome in failed:
-            print(f"failed: {outcome.name}: {outcome.reason}", file=sys.stderr)
+        records = self.records()
+        failed = [record for record in records if record["state"] == "failed"]
+        if records:
+            print(f"--- {len(records) - len(failed)} of {len(records)} runs done", flush=True)
+        for record in failed:
+            print(f"failed: {record['name']}: {record['reason']}", file=sys.stderr)
         return 1 if failed else 0
+
+    def forget(self) -> None:
+        """Take the records away: the run folders say how each run ended, and another sweep may go on in them."""
+        if self.folder is not None:
+            rmtree(self.folder / RECORDS, ignore_errors=True)

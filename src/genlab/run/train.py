@@ -24,8 +24,8 @@ def main(cfg: DictConfig) -> Outcome:
     with run_path(cfg) as path:
         folder = RunFolder(path)
         cfg.run_dir = str(path)
-        _make_absolute(cfg)
-        config = _plain(cfg)
+        make_absolute(cfg)
+        config = plain(cfg)
         resume = folder.is_a_runs()
         if resume:
             folder.refuse_other_config(config)
@@ -37,14 +37,14 @@ def main(cfg: DictConfig) -> Outcome:
         return fit(folder, cfg, config, resume)
 
 
-def _make_absolute(cfg: DictConfig) -> None:
+def make_absolute(cfg: DictConfig) -> None:
     """Write the data's places in full: a run is evaluated from any folder."""
     for key in ("root", "text"):
         if isinstance(place := cfg.data.get(key), str) and place:
             cfg.data[key] = os.path.abspath(Path(place).expanduser())
 
 
-def _plain(cfg: DictConfig) -> dict[str, Any]:
+def plain(cfg: DictConfig) -> dict[str, Any]:
     """The resolved config as plain values; ``cfg`` is resolved with it."""
     OmegaConf.resolve(cfg)
     config = OmegaConf.to_container(cfg, throw_on_missing=True)

@@ -1,0 +1,71 @@
+"""What a run is, whatever folder it lies in: a hash of all in its config that its result depends on."""
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from genlab.run.artifacts import RunFolder, flatten
+
+ELSEWHERE = (
+    *("name", "run_dir", "trainer.default_root_dir", "data.root", "data.download", "keep_memory"),
+    *("study", "budget", "logger", "callbacks", "evaluators"),
+)
+"""Keys, with all below them, that say where a run is kept, what is looked at, and how it is shown."""
+
+
+PRUNING = "pruning"
+"""A callback that may have ended a run before its limits: such a run stands for no other."""
+
+
+def identity(config: Mapping[str, Any]) -> str:
+    """SHA-256 of a resolved config without the keys of ``ELSEWHERE``: equal for runs that would come out the same.
+
+    A whole number counts as itself whether it was written as an integer or not.
+    """
+    flat = {key: _plain(value) for key, value in flatten(config).items() if not _is_elsewhere(key)}
+    return sha256(json.dumps(flat, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def finished_runs(root: Path) -> dict[str, Path]:
+    """Every finished run below ``root`` by its identity; of equal ones the first by path."""
+    found: dict[str, Path] = {}
+    for folder in _run_folders(root):
+        try:
+            status = RunFolder(folder).status() or {}
+            config = read_fast(folder / "config.yaml")
+            if status.get("state") == "done" and PRUNING not in (config.get("callbacks") or {}):
+                found.setdefault(identity(config), folder)
+        except (OSError, ValueError, yaml.YAMLError):
+            continue  # a folder that cannot be read cannot be used again; the run is done anew elsewhere
+    return found
+
+
+def read_fast(path: Path) -> dict[str, Any]:
+    """A resolved ``config.yaml`` as plain values, by the C reader where there is one: a sweep reads hundreds."""
+    content = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: must hold a mapping; got {type(content).__name__}")
+    return content
+
+
+def _run_folders(root: Path) -> Iterator[Path]:
+    return (file.parent for file in sorted(root.rglob("status.json")) if (file.parent / "config.yaml").is_file())
+
+
+def _is_elsewhere(key: str) -> bool:
+    return any(key == each or key.startswith(f"{each}.") for each in ELSEWHERE)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return value
+    try:
+        return float(value)  # YAML reads 1e-05 as a text, and 0 and 0.0 are one setting
+    except (ValueError, OverflowError):
+        return value

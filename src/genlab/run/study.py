@@ -1,0 +1,166 @@
+"""``genlab train -m study=NAME``: plans a study, does what is missing of it under any launcher, and sums it up."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from genlab.checks import refuse
+from genlab.run.lock import only_one
+from genlab.run.outcome import Interrupted
+from genlab.run.study_line import StudyLine
+from genlab.run.study_plan import JUDGE, Plan, PlannedJob, make_plan
+from genlab.run.study_records import is_done, read_record
+from genlab.run.study_words import StudyWords, split_words
+
+Launch = Callable[[Sequence[str], Callable[[DictConfig], object]], None]
+"""Runs a task under Hydra with these words as its command line."""
+
+
+def run_study(words: Sequence[str], launch: Launch) -> int:
+    """Do what the study lacks, and write its figures, its table and its verdicts; returns the exit code.
+
+    Raises ``ValueError``, and Hydra's errors, for whatever is wrong with the command or the study, before anything
+    is written; ``Interrupted`` when the user stopped it.
+    """
+    typed = split_words(words)
+    plan = make_plan(typed)
+    if typed.sweep["dry_run"]:
+        from genlab.run.study_dry_run import show
+
+        show(plan)
+        return 0
+    with _locked(plan.folder):
+        plan.write()
+        _do(plan, typed, launch)
+        return _sum_up(plan)
+
+
+def _do(plan: Plan, typed: StudyWords, launch: Launch) -> None:
+    """Run every job that is not done: the judge's first, for the others wait for it."""
+    from genlab.run.study_job import run_job
+
+    pending = pending_jobs(plan)
+    line = StudyLine(plan, pending, workers(typed.hydra))
+    with line.shown():
+        if pending and pending[0].key == JUDGE:
+            ended = run_job(plan.folder, JUDGE)
+            _stop_where(ended.state in ("failed", "interrupted"), ended.state, f"the judge: {ended.reason}", plan)
+            pending = pending[1:]
+        if pending:
+            _launch(plan, typed, launch, pending)
+    stopped = [planned for planned in pending if line.state_of(planned) == "interrupted"]
+    _stop_where(bool(stopped), "interrupted", f"{len(stopped)} of {len(pending)} runs were stopped", plan)
+
+
+def pending_jobs(plan: Plan, clear: bool = True) -> list[PlannedJob]:
+    """The jobs that have no record of being done; the record of an earlier try at them is cleared away."""
+    pending = [each for each in plan.all_jobs() if not is_done(plan.folder, each.key, each.identity)]
+    for planned in pending if clear else []:
+        plan.job_file(planned.key, "json").unlink(missing_ok=True)
+    return pending
+
+
+def _launch(plan: Plan, typed: StudyWords, launch: Launch, pending: Sequence[PlannedJob]) -> None:
+    """Hand the pending jobs to Hydra as one sweep over their numbers, with the launcher that was typed."""
+    folder = str(plan.folder)
+    numbers = ",".join(str(planned.job.number) for planned in pending if planned.job is not None)
+    words = [f"study={plan.name}", f"budget={plan.budget}", f"+job={numbers}", f"hydra.sweep.dir={folder}/launcher"]
+    flags = [word for word in typed.hydra if word not in ("-m", "--multirun")]
+    in_here = os.getpid()
+
+    def task(cfg: DictConfig) -> None:
+        from genlab.run.study_job import run_job
+
+        ended = run_job(Path(folder), f"{cfg.job:04d}")
+        if ended.state == "interrupted" and os.getpid() == in_here and not _goes_on():
+            raise KeyboardInterrupt
+
+    before = dict(os.environ)
+    os.environ.update(_threads(typed.hydra))
+    try:
+        launch(["-m", *flags, *words], task)
+    except KeyboardInterrupt:
+        pass  # the records say which jobs were stopped
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _goes_on() -> bool:
+    """Ask, where there is somebody to ask, whether the sweep goes on after a run was stopped."""
+    terminal = sys.__stderr__
+    if terminal is None or not terminal.isatty() or not sys.stdin.isatty():
+        return False
+    print("\nthis run is stopped. Go on with the next one? [y/N] ", end="", file=terminal, flush=True)
+    try:
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        return False
+
+
+def workers(hydra_words: Sequence[str]) -> int:
+    """How many runs go at once under the launcher that was typed, as far as this process can tell."""
+    typed = dict(word.split("=", 1) for word in hydra_words if "=" in word)
+    if typed.get("hydra/launcher") in (None, "basic"):
+        return 1
+    given = typed.get("hydra.launcher.n_jobs", "-1")
+    count = int(given) if given.lstrip("-").isdigit() else -1
+    return count if count > 0 else os.cpu_count() or 1
+
+
+def _threads(hydra_words: Sequence[str]) -> dict[str, str]:
+    """Threads divided among runs that go at once, unless the user has said how many."""
+    if (count := workers(hydra_words)) == 1 or "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count))}
+
+
+def _stop_where(stopped: bool, state: str, why: str, plan: Plan) -> None:
+    if not stopped:
+        return
+    command = f"to go on: {command_of(plan)}"
+    if state == "interrupted":
+        raise Interrupted(f"interrupted: {why}; {command}")
+    raise RuntimeError(f"{why} ({plan.job_file(JUDGE, 'log')}); {command}")
+
+
+def command_of(plan: Plan) -> str:
+    """The command that goes on with the study, as it was typed."""
+    words = (
+        sys.argv[1:]
+        if sys.argv[0].endswith("genlab")
+        else ["train", "-m", f"study={plan.name}", f"budget={plan.budget}"]
+    )
+    return shlex.join(["genlab", *words])
+
+
+def _sum_up(plan: Plan) -> int:
+    """Write what the study found, say which runs failed and where to look; the exit code."""
+    from genlab.run.study_results import write_results
+
+    records = {planned.name: read_record(plan.folder, planned.key) for planned in plan.jobs}
+    failed = {name: record for name, record in records.items() if record.get("state") == "failed"}
+    skipped = [name for name, record in records.items() if record.get("state") == "skipped"]
+    print(f"{len(records) - len(failed) - len(skipped)} of {len(records)} runs done", flush=True)
+    for name, record in failed.items():
+        print(f"failed: {name}: {record['reason']}", file=sys.stderr)
+    if skipped:
+        print(f"left out after {plan.fail_fast} failed: {len(skipped)} runs", file=sys.stderr)
+    print(f"open {write_results(plan.folder)}")
+    return 1 if failed else 0
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep every other process from working at the study; raises ``ValueError`` while one does."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refuse("GENLAB_RUNS", f"be writable ({error.strerror})", str(folder), "environment") from error
+    with only_one(folder, "study", "it is being run there now"):
+        yield

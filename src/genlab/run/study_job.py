@@ -1,0 +1,182 @@
+"""One job of a study, in whatever process a launcher starts it: train, evaluate, draw samples, write down how it went.
+
+Everything it needs stands in the study's folder, and everything it says goes there: the config is ``jobs/<key>.yaml``,
+what it prints ``jobs/<key>.log``, how it ended ``jobs/<key>.json``.
+"""
+
+import json
+import os
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from genlab.run import evaluate, train
+from genlab.run.artifacts import RunFolder, write_json
+from genlab.run.bench import Bench
+from genlab.run.error_line import one_line
+from genlab.run.identity import identity, read_fast
+from genlab.run.mirror import mirror_results
+from genlab.run.outcome import Interrupted
+from genlab.run.study_plan import composing
+from genlab.run.study_records import job_file, read_record
+from genlab.run.study_words import as_word
+from genlab.studies.folder import read_plan
+
+_BENCH = Bench()
+"""What this process keeps from one job to the next."""
+
+
+class Ended(NamedTuple):
+    """How a job ended: done, failed, interrupted or skipped; why; and the seconds that it took."""
+
+    state: str
+    reason: str
+    seconds: float
+
+
+def run_job(folder: Path, key: str) -> Ended:
+    """Do job ``key`` of the study in ``folder``. Only a second Ctrl-C comes out of here: all else is recorded."""
+    began = time.monotonic()
+    config = read_fast(job_file(folder, key, "yaml"))
+    plan = read_plan(folder)
+    if _too_many_failed(folder, plan):
+        return _recorded(folder, key, config, "skipped", f"fail_fast={plan['fail_fast']}", began)
+    _recorded(folder, key, config, "running", "", began)
+    with job_file(folder, key, "log").open("a", encoding="utf-8", buffering=1) as log, _saying_to(log):
+        try:
+            _work(folder, key, config, plan)
+        except Interrupted as stop:
+            return _recorded(folder, key, config, "interrupted", str(stop), began)
+        except Exception as error:
+            traceback.print_exc()
+            return _recorded(folder, key, config, "failed", one_line(error, "train", ()), began)
+    return _recorded(folder, key, config, "done", "", began)
+
+
+def _work(folder: Path, key: str, config: dict[str, Any], plan: Mapping[str, Any]) -> None:
+    entry = next((each for each in plan["jobs"] if f"{each['number']:04d}" == key), None)
+    with _as_if_typed(entry, config):
+        run = Path(config["run_dir"])
+        if not _is_trained(run, config):
+            train.main(OmegaConf.create(config))
+        if entry is None:
+            return
+        judge = str((folder / plan["judge"]).resolve()) if plan["judge"] else None
+        definition = plan["definition"]
+        for checkpoint in ("best", *(f"epoch_{number:04d}" for number in _passes(definition, config))):
+            _evaluate(run, checkpoint, config["evaluators"], definition, judge)
+        for sample in definition.get("samples") or [] if entry["first"] else []:
+            _sample(run, sample, judge)
+        mirror_results(run, config["logger"], definition)
+
+
+def _is_trained(run: Path, config: dict[str, Any]) -> bool:
+    """Whether the run is there and finished, wherever it was trained: its own folder says so."""
+    if not (run / "config.yaml").is_file() or (RunFolder(run).status() or {}).get("state") != "done":
+        return False
+    return identity(read_fast(run / "config.yaml")) == identity(config)
+
+
+def _passes(definition: Mapping[str, Any], config: Mapping[str, Any]) -> list[int]:
+    """The passes within a run whose weights are evaluated besides the last ones."""
+    passes = (definition.get("evaluate") or {}).get("passes") or []
+    return [number for number in passes if number < config["trainer"]["max_epochs"]]
+
+
+def _evaluate(
+    run: Path, checkpoint: str, evaluators: Mapping[str, Any], definition: Mapping[str, Any], judge: str | None
+) -> None:
+    """Take those of the study's measures that the run has, and that were not taken with these settings before."""
+    wanted = (definition.get("evaluate") or {}).get("measures") or list(evaluators)
+    folder = run / "evaluation" / ("" if checkpoint == "best" else checkpoint)
+    missing = [
+        name for name in wanted if name in evaluators and not _is_measured(folder, name, evaluators[name], judge)
+    ]
+    if not missing:
+        return
+    words = [as_word("run", str(run)), f"checkpoint={checkpoint}", as_word("only", missing), as_word("judge", judge)]
+    cfg = _composed("evaluate", words)
+    OmegaConf.set_struct(cfg, False)
+    cfg.evaluators = {name: evaluators[name] for name in missing}
+    evaluate.main(cfg, _BENCH)
+
+
+def _is_measured(folder: Path, name: str, evaluator: Mapping[str, Any], judge: str | None) -> bool:
+    try:
+        result = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if not isinstance(result, dict):
+        return False
+    judged_alike = judge is None or result.get("judge_sha256") in (None, _sha256_of(judge))
+    same: bool = result.get("settings") == dict(evaluator)
+    return same and judged_alike
+
+
+@lru_cache
+def _sha256_of(judge: str) -> str:
+    """The SHA-256 of a judge's checkpoint."""
+    return sha256((Path(judge) / "checkpoints" / "best.ckpt").read_bytes()).hexdigest()
+
+
+def _sample(run: Path, settings: Mapping[str, Any], judge: str | None) -> None:
+    from genlab.run import sample
+
+    asked = {"run": str(run), **settings}
+    if judge is not None and settings.get("kind") == "labelled":
+        asked["judge"] = judge
+    sample.main(_composed("sample", [as_word(key, value) for key, value in asked.items()]))
+
+
+def _composed(verb: str, words: list[str]) -> DictConfig:
+    with composing():
+        return hydra.compose(verb, overrides=words)
+
+
+def _too_many_failed(folder: Path, plan: Mapping[str, Any]) -> bool:
+    if plan.get("fail_fast") is None:
+        return False
+    failed: int = sum(read_record(folder, f"{entry['number']:04d}").get("state") == "failed" for entry in plan["jobs"])
+    return failed >= int(plan["fail_fast"])
+
+
+def _recorded(folder: Path, key: str, config: dict[str, Any], state: str, reason: str, began: float) -> Ended:
+    seconds = round(time.monotonic() - began, 3)
+    record = {
+        "state": state,
+        "reason": reason,
+        "seconds": seconds,
+        "identity": identity(config),
+        "process": os.getpid(),
+    }
+    write_json(job_file(folder, key, "json"), record)
+    return Ended(state, reason, seconds)
+
+
+@contextmanager
+def _saying_to(log: Any) -> Iterator[None]:
+    with redirect_stdout(log), redirect_stderr(log):
+        yield
+
+
+@contextmanager
+def _as_if_typed(entry: Mapping[str, Any] | None, config: Mapping[str, Any]) -> Iterator[None]:
+    """A block in which the process's command line is that of the single run: provenance names a command to repeat."""
+    overrides = list(entry["overrides"]) if entry is not None else ["experiment=classifier"]
+    before = sys.argv
+    sys.argv = ["genlab train", *overrides, as_word("run_dir", config["run_dir"])]
+    try:
+        print(f"$ genlab train {shlex.join(sys.argv[1:])}", flush=True)
+        yield
+    finally:
+        sys.argv = before

@@ -1,0 +1,241 @@
+"""A study's plan: every job with its composed config and the folder that its run has or gets; written before any runs.
+
+The plan is ``study.json`` and, a file each, the configs in ``jobs/``; how a job ended is written beside its config.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from genlab.checks import one_of, refuse
+from genlab.reporting.figure_specs import read_figures
+from genlab.run.artifacts import read_config, write_json, write_text
+from genlab.run.config_files import config_dir
+from genlab.run.config_keys import refuse_added_keys
+from genlab.run.config_values import refuse_values
+from genlab.run.identity import finished_runs, identity, read_fast
+from genlab.run.study_records import job_file
+from genlab.run.study_words import StudyWords, as_word
+from genlab.run.train import make_absolute, plain
+from genlab.studies.folder import STUDY_FILE, read_plan
+from genlab.studies.study import Job, Study, at_budget, read_definition
+
+JUDGE = "judge"
+OF_THE_DATA = (
+    "data.dataset",
+    "data.root",
+    "data.download",
+    "data.val_size",
+    "trainer.precision",
+    "trainer.accelerator",
+)
+"""Typed keys that the judge's run takes too."""
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job, the config of its run, and that run's identity; ``job`` is None for the classifier that judges."""
+
+    key: str
+    job: Job | None
+    config: dict[str, Any]
+    identity: str
+    overrides: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return Path(self.config["run_dir"])
+
+    @property
+    def name(self) -> str:
+        """The run's name in the study."""
+        return self.job.name if self.job is not None else "the classifier that judges"
+
+    def moved_to(self, folder: Path) -> "PlannedJob":
+        """The same job with its run in another folder."""
+        return replace(self, config=_with_prefix(self.config, str(self.folder), str(folder)))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study at a budget, with all that was typed: where it lies, its jobs, and the run that judges, if any."""
+
+    folder: Path
+    name: str
+    budget: str
+    definition: dict[str, Any]
+    study: Study
+    jobs: tuple[PlannedJob, ...]
+    judge: PlannedJob | None
+    fail_fast: int | None
+
+    def all_jobs(self) -> list[PlannedJob]:
+        """The judge's job, where there is one, and then every other."""
+        return [*([self.judge] if self.judge is not None else []), *self.jobs]
+
+    def write(self, earlier: bool = False) -> None:
+        """Write the plan into the study's folder; with ``earlier`` the jobs that a plan there has come before its own.
+
+        Records of how jobs ended stay as they are.
+        """
+        for planned in self.all_jobs():
+            write_text(self.job_file(planned.key, "yaml"), OmegaConf.to_yaml(OmegaConf.create(planned.config)))
+        jobs = [
+            {
+                "number": planned.job.number,
+                "name": planned.job.name,
+                "arm": planned.job.arm,
+                "seed": planned.job.seed,
+                "folder": os.path.relpath(planned.folder, self.folder),
+                "overrides": list(planned.overrides),
+                "first": planned.job.first,
+            }
+            for planned in self.jobs
+            if planned.job is not None
+        ]
+        if earlier and (self.folder / STUDY_FILE).is_file():
+            jobs = [*read_plan(self.folder)["jobs"], *jobs]
+        judge = os.path.relpath(self.judge.folder, self.folder) if self.judge is not None else None
+        content = {"name": self.name, "budget": self.budget, "definition": self.definition, "judge": judge}
+        write_json(self.folder / STUDY_FILE, {**content, "fail_fast": self.fail_fast, "jobs": jobs})
+
+    def job_file(self, key: str, ending: str) -> Path:
+        """Where a job's config (``yaml``), record (``json``) or ``log`` lies."""
+        return job_file(self.folder, key, ending)
+
+
+def runs_root() -> Path:
+    """The folder that runs go to."""
+    return Path(os.environ.get("GENLAB_RUNS") or "runs").expanduser().absolute()
+
+
+def make_plan(words: StudyWords) -> Plan:
+    """Compose and check every job. Raises ``ValueError``, and Hydra's errors, for whatever would be refused later."""
+    name, budget = str(words.sweep["study"]), str(words.sweep["budget"])
+    definition = _resolved(words.applied_to(at_budget(load_definition(name), budget)))
+    study = read_definition(definition)
+    read_figures(definition)
+    folder = runs_root() / name / budget
+    finished = finished_runs(runs_root())
+    with composing():
+        jobs = [job_of(study, job, name, folder) for job in study.jobs()]
+        judge = _judge(study, words, finished)
+    _refuse_unmeasured(study, jobs)
+    placed = tuple(_placed(planned, finished) for planned in jobs)
+    return Plan(folder, name, budget, definition, study, placed, judge, _fail_fast(words.sweep["fail_fast"]))
+
+
+def load_definition(name: str) -> dict[str, Any]:
+    """The file of study ``name`` as plain values; ``ValueError`` for a study that there is not."""
+    files = {path.stem: path for path in sorted((config_dir() / "study").glob("*.yaml"))}
+    content = OmegaConf.to_container(OmegaConf.load(files[one_of("study", name, list(files), "study")]))
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def _resolved(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """``definition`` with what refers to other fields of it, as ``${study.evaluate.passes[0]}``, put in."""
+    resolved = OmegaConf.to_container(OmegaConf.create({"study": dict(definition)}), resolve=True)
+    assert isinstance(resolved, dict)
+    study: dict[str, Any] = resolved["study"]
+    return study
+
+
+@contextmanager
+def composing() -> Iterator[None]:
+    """A block in which configs are composed, whatever Hydra is at outside of it."""
+    state = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = state
+
+
+def compose_run(overrides: Sequence[str]) -> DictConfig:
+    """The config of ``genlab train`` with these overrides, its values checked; called within :func:`composing`."""
+    cfg = hydra.compose("train", overrides=list(overrides))
+    refuse_added_keys(cfg, list(overrides))
+    refuse_values(cfg)
+    return cfg
+
+
+def job_of(study: Study, job: Job, name: str, folder: Path) -> PlannedJob:
+    """``job`` composed, with its run in ``folder``. To be called within :func:`composing`."""
+    overrides = [as_word(key, value) for key, value in job.overrides.items()]
+    place = folder / job.name
+    cfg = compose_run([*overrides, f"name={name}", f"budget={folder.name}", as_word("run_dir", str(place))])
+    OmegaConf.set_struct(cfg, False)
+    cfg.study = {"experiment": job.overrides["experiment"]}
+    for key, value in (study.evaluate.get("settings") or {}).items():
+        if key.partition(".")[0] in cfg.evaluators:
+            OmegaConf.update(cfg, f"evaluators.{key}", value, force_add=False)
+    return _composed_job(f"{job.number:04d}", job, cfg, overrides)
+
+
+def _composed_job(key: str, job: Job | None, cfg: DictConfig, overrides: Sequence[str]) -> PlannedJob:
+    make_absolute(cfg)
+    config = plain(cfg)
+    return PlannedJob(key, job, config, identity(config), tuple(overrides))
+
+
+def _judge(study: Study, words: StudyWords, finished: Mapping[str, Path]) -> PlannedJob | None:
+    """The classifier that judges: the typed folder's run, or one that is trained for all studies alike."""
+    if not study.judge:
+        return None
+    if words.sweep["judge"] is not None:
+        folder = Path(str(words.sweep["judge"])).expanduser().absolute()
+        config = {**read_config(folder / "config.yaml", JUDGE), "run_dir": str(folder)}
+        return PlannedJob(JUDGE, None, config, identity(config), ())
+    typed = {key: value for key, value in study.settings.items() if key in OF_THE_DATA}
+    overrides = [as_word(key, value) for key, value in {"experiment": "classifier", **typed, **study.judge}.items()]
+    cfg = compose_run([*overrides, "name=judge", as_word("run_dir", str(runs_root() / JUDGE))])
+    planned = _composed_job(JUDGE, None, cfg, overrides)
+    place = finished.get(planned.identity, runs_root() / JUDGE / planned.identity[:12])
+    return planned.moved_to(place)
+
+
+def _placed(planned: PlannedJob, finished: Mapping[str, Path]) -> PlannedJob:
+    """The job with its run where it was done before, or in a folder that holds nothing else."""
+    if (there := finished.get(planned.identity)) is not None:
+        return planned.moved_to(there)
+    config = planned.folder / "config.yaml"
+    if config.is_file() and identity(read_fast(config)) != planned.identity:
+        return planned.moved_to(planned.folder.with_name(f"{planned.folder.name}-{planned.identity[:8]}"))
+    return planned
+
+
+def _refuse_unmeasured(study: Study, jobs: Sequence[PlannedJob]) -> None:
+    """Raise ``ValueError`` for a measure, or a setting of one, that no run of the study has."""
+    known = sorted({name for planned in jobs for name in planned.config["evaluators"]})
+    for name in study.evaluate.get("measures") or []:
+        one_of("measures", name, known, "study.evaluate.measures")
+    for key in study.evaluate.get("settings") or {}:
+        one_of("settings", key.partition(".")[0], known, "study.evaluate.settings")
+
+
+def _with_prefix(value: Any, old: str, new: str) -> Any:
+    """``value`` with every path in the folder ``old`` moved to the folder ``new``."""
+    if isinstance(value, Mapping):
+        return {key: _with_prefix(below, old, new) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_with_prefix(each, old, new) for each in value]
+    inside = isinstance(value, str) and (value == old or value.startswith(f"{old}/"))
+    return f"{new}{value[len(old) :]}" if inside else value
+
+
+def _fail_fast(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise refuse("fail_fast", "be a number of failed runs >= 1", value, "fail_fast")
+    return value

@@ -1,0 +1,42 @@
+"""What a study found, written into its folder: ``results.csv``, figures, ``claims.json`` and a report page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from genlab.reporting.page import write_page
+from genlab.reporting.study_figures import draw_study
+from genlab.reporting.study_tables import write_results as write_csv
+from genlab.run.artifacts import write_json
+from genlab.run.config_files import studies
+from genlab.run.study_plan import load_definition, runs_root
+from genlab.studies.folder import StudyRecord, find_studies, read_study
+from genlab.studies.ledger import Ledger, make_ledger
+from genlab.studies.observations import observe
+
+
+def write_results(folder: Path) -> Path:
+    """Write all that the study in ``folder`` found, from the folders of its runs alone; returns the page.
+
+    Its verdicts are those of the whole ledger: every study at the same budget is corrected for.
+    """
+    study = read_study(folder)
+    observations = observe(study)
+    write_csv(observations, folder / "results.csv")
+    draw_study(study, observations, folder / "figures")
+    ledger = ledger_of([study, *(other for other in at_budget(study.budget) if other.name != study.name)])
+    own = [row for row in ledger.rows if row.study == study.name]
+    write_json(folder / "claims.json", {**ledger.as_dict(), "rows": [row.as_dict() for row in own]})
+    title = f"{study.name}, budget {study.budget}"
+    return write_page([], folder / "report.html", title=title, studies=[study], ledger=own)
+
+
+def ledger_of(records: Sequence[StudyRecord]) -> Ledger:
+    """The verdicts on the claims of all studies, those that have not been run among them."""
+    return make_ledger(records, {name: load_definition(name) for name in studies()})
+
+
+def at_budget(budget: str) -> list[StudyRecord]:
+    """The studies that have been run at ``budget``, by name; a search is none."""
+    known = studies()
+    found = (read_study(folder) for folder in find_studies(runs_root()) if folder.name == budget)
+    return [study for study in found if study.name in known]

@@ -1,0 +1,249 @@
+"""The ledger: one verdict for every claim, corrected for how many claims are tested."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from genlab.checks import in_range, refuse
+from genlab.studies.claims import Claim, read_claims
+from genlab.studies.evidence import Evidence
+from genlab.studies.folder import StudyRecord
+from genlab.studies.inference import MOST_SEEDS, holm
+from genlab.studies.observations import observe
+from genlab.studies.quantities import Quantity, read_quantities
+from genlab.studies.study import BUDGETS
+from genlab.studies.weighing import Weighed, weigh
+from genlab.studies.wording import measure_in_words, rule_in_words
+
+ALPHA = 0.05
+CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
+GROUPS = "RGV"
+"""The order of ids by their letter; other letters follow in alphabetical order."""
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """A claim and its verdict. ``figures`` and ``effect`` are text, a test after the other; ``parts`` has the numbers.
+
+    ``p`` is two-sided and None where nothing was tested; ``p_corrected`` is None for claims that could not be decided
+    whatever p is (seeds too few, runs missing), which are not among the ``corrected_for``. ``seeds`` is the number in
+    the smallest cell.
+    """
+
+    id: str
+    statement: str
+    study: str
+    budget: str
+    measure: str
+    rule: str
+    figures: str
+    effect: str
+    p: float | None
+    p_corrected: float | None
+    corrected_for: int
+    seeds: int
+    verdict: str
+    reason: str
+    parts: tuple[Evidence, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as JSON has it: no NaN and no infinity, None in their place."""
+        return {str(key): _plain(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All claims in the order of their ids, and how many of them are corrected for."""
+
+    rows: tuple[LedgerRow, ...]
+    corrected_for: int
+    alpha: float = ALPHA
+
+    @property
+    def correction(self) -> str:
+        """How p-values were corrected, in words."""
+        return f"Holm over {self.corrected_for} claims"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The whole as ``claims.json`` has it."""
+        return {
+            "alpha": self.alpha,
+            "correction": self.correction,
+            "rows": [row.as_dict() for row in self.rows],
+        }
+
+
+def make_ledger(
+    studies: Sequence[StudyRecord], definitions: Mapping[str, Mapping[str, Any]], alpha: float = ALPHA
+) -> Ledger:
+    """The verdicts on all claims of ``studies``, and of ``definitions`` (by study), whose studies were not run.
+
+    Of a study that was run with several budgets the largest counts that has come to its end, or else the largest.
+    What a study was run with is what decides, also where its file says something else by now.
+
+    Raises ``ValueError`` for a definition that cannot be read and for a study that comes twice.
+    """
+    in_range("alpha", alpha, 0, 1, "alpha", low_open=True, high_open=True)
+    run = {study.name: study for study in _chosen(studies)}
+    entries = [entry for name in {**run, **definitions} for entry in _entries(name, run, definitions)]
+    tested = [entry for entry in entries if entry.weighed is not None and entry.weighed.decides]
+    corrected = dict(zip(map(id, tested), holm([entry.p for entry in tested]), strict=True))
+    still_open = sum(p > alpha for p in corrected.values())
+    family = _Family(len(tested), alpha, alpha / max(1, still_open))
+    rows = [_row(entry, corrected.get(id(entry)), family) for entry in entries]
+    return Ledger(tuple(sorted(rows, key=lambda row: (*claim_order(row.id), row.study))), len(tested), alpha)
+
+
+def claim_order(name: str) -> tuple[int, str, int]:
+    """Where a claim stands: R1 to R10, then G1 to G11, then V1 to V5, then others."""
+    letters, digits = re.fullmatch(r"(\D*)(\d*).*", name, re.DOTALL).groups()  # type: ignore[union-attr]
+    place = GROUPS.find(letters) if len(letters) == 1 else -1
+    return (place if place >= 0 else len(GROUPS)), letters, int(digits or 0)
+
+
+@dataclass(frozen=True)
+class _Family:
+    """The claims that are corrected for together: how many, and the p that one which is open yet would need."""
+
+    tested: int
+    alpha: float
+    level: float
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A claim with what its study found; ``study`` and ``weighed`` are None where it was not run."""
+
+    claim: Claim
+    name: str
+    quantities: Mapping[str, Quantity]
+    study: StudyRecord | None
+    weighed: Weighed | None
+    changed: bool
+
+    @property
+    def p(self) -> float:
+        assert self.weighed is not None
+        return self.weighed.p
+
+
+def _chosen(studies: Sequence[StudyRecord]) -> Iterator[StudyRecord]:
+    by_name: dict[str, dict[str, StudyRecord]] = {}
+    for study in studies:
+        if study.budget in by_name.setdefault(study.name, {}):
+            folders = [str(by_name[study.name][study.budget].folder), str(study.folder)]
+            raise refuse("studies", f"hold {study.name} with budget {study.budget} once", folders, "runs")
+        by_name[study.name][study.budget] = study
+    for of_study in by_name.values():
+        yield max(of_study.values(), key=lambda study: (_has_ended(study), _size(study.budget)))
+
+
+def _has_ended(study: StudyRecord) -> bool:
+    return bool(study.jobs) and all(job.state in ("done", "failed") for job in study.jobs)
+
+
+def _size(budget: str) -> int:
+    return BUDGETS.index(budget) if budget in BUDGETS else -1
+
+
+def _entries(
+    name: str, run: Mapping[str, StudyRecord], definitions: Mapping[str, Mapping[str, Any]]
+) -> Iterator[_Entry]:
+    definition = definitions.get(name, {})
+    planned, quantities = read_claims(definition), read_quantities(definition)
+    study = run.get(name)
+    if study is not None:
+        observations, known = observe(study), read_quantities(study.definition)
+        for claim in read_claims(study.definition).values():
+            weighed = weigh(claim, observations, known) if claim.parts else None
+            now = planned.pop(claim.id, None)
+            changed = now is not None and rule_in_words(now, quantities) != rule_in_words(claim, known)
+            yield _Entry(claim, name, known, study, weighed, changed)
+    for claim in planned.values():
+        yield _Entry(claim, name, quantities, None, None, False)
+
+
+def _row(entry: _Entry, p_corrected: float | None, family: _Family) -> LedgerRow:
+    weighed = entry.weighed
+    verdict = UNDECIDED
+    if weighed is not None and p_corrected is not None and p_corrected <= family.alpha:
+        verdict = CONFIRMED if weighed.p_for < weighed.p_against else REFUTED
+    return LedgerRow(
+        id=entry.claim.id,
+        statement=entry.claim.statement,
+        study=entry.name,
+        budget=entry.study.budget if entry.study is not None else "",
+        measure=measure_in_words(entry.claim, entry.quantities),
+        rule=rule_in_words(entry.claim, entry.quantities),
+        figures=_joined(weighed, "figures"),
+        effect=_joined(weighed, "effect"),
+        p=weighed.p if weighed is not None and weighed.is_tested else None,
+        p_corrected=p_corrected,
+        corrected_for=family.tested,
+        seeds=weighed.n_seeds if weighed is not None else 0,
+        verdict=verdict,
+        reason=_reason(entry, verdict, p_corrected, family),
+        parts=weighed.evidence if weighed is not None else (),
+    )
+
+
+def _joined(weighed: Weighed | None, what: str) -> str:
+    """The texts of all tests, each with the case that it is of."""
+    texts = []
+    for each in weighed.evidence if weighed is not None else ():
+        text = str(getattr(each, what))
+        texts.append(f"{each.case}: {text}" if each.case and text else text)
+    return " | ".join(filter(None, texts))
+
+
+# --- why ---------------------------------------------------------------------------------------------------------
+
+
+def _reason(entry: _Entry, verdict: str, p_corrected: float | None, family: _Family) -> str:
+    if entry.claim.pending:
+        return entry.claim.pending
+    if entry.weighed is None or entry.study is None:
+        return f"not run yet: genlab train -m study={entry.name} budget=quick"
+    if p_corrected is None:
+        reason = f"{entry.weighed.missing}: {_next(entry.study, entry.weighed)}"
+    else:
+        reason = f"p = {_p(entry.weighed.p)}, {_p(p_corrected)} corrected for {family.tested} claims"
+        reason += f"; {_what_it_takes(entry.weighed, family.level)}" if verdict == UNDECIDED else ""
+    return reason + ("; the study was run before its file changed this rule" if entry.changed else "")
+
+
+def _next(study: StudyRecord, weighed: Weighed) -> str:
+    """What would let a claim be tested at all."""
+    if study.budget == BUDGETS[0]:
+        return f"genlab train -m study={study.name} budget={BUDGETS[1]}"
+    if any(each.missing for each in weighed.evidence):
+        return f"genlab train -m study={study.name} budget={study.budget} goes on with what is not done"
+    return "give the study more seeds"
+
+
+def _what_it_takes(weighed: Weighed, level: float) -> str:
+    """About how much more would decide a claim that was tested and left open, at a two-sided p of ``level``."""
+    leading = weighed.leading
+    if leading.t is None:
+        return "more arms or more seeds may decide it"
+    seeds = weighed.seeds_needed(level)
+    if seeds is None:
+        return f"as it looks, more than {MOST_SEEDS} seeds would be needed to tell"
+    towards = "confirm" if weighed.p_for < weighed.p_against else "refute"
+    return f"if means and spreads stay as they are, about {seeds} seeds would {towards} it"
+
+
+def _p(p: float) -> str:
+    return f"{p:.2g}" if p >= 1e-4 else "< 0.0001"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value

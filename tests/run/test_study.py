@@ -1,0 +1,201 @@
+"""Studies as commands: planned, run, gone on with, and what becomes of runs that fail or are stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from tests.run.conftest import Genlab
+
+from genlab.run.config_files import config_dir
+from genlab.run.identity import finished_runs, identity
+from genlab.run.study_plan import load_definition, make_plan
+from genlab.run.study_words import as_word, split_words, values_of
+from genlab.studies.study import at_budget, read_definition
+
+STUDIES = sorted(path.stem for path in (config_dir() / "study").glob("*.yaml"))
+LR = ("train", "-m", "study=rnn_lr", "budget=smoke")
+QUICKEST = ("trainer.max_steps=20", "model.engine=torch", "data.windows_per_step=10")
+
+
+def records(folder: Path) -> dict[str, str]:
+    return {file.stem: json.loads(file.read_text())["state"] for file in sorted((folder / "jobs").glob("*.json"))}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("budget", ["smoke", "quick", "full"])
+def test_every_study_can_be_planned_at_every_budget(
+    study: str, budget: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GENLAB_RUNS", str(tmp_path))
+    plan = make_plan(split_words([f"study={study}", f"budget={budget}"]))
+    assert len({planned.identity for planned in plan.jobs}) == len(plan.jobs)
+    assert len({planned.folder for planned in plan.all_jobs()}) == len(plan.all_jobs())
+    assert budget == "smoke" or len(plan.study.seeds) >= 3
+    assert not list(tmp_path.iterdir())  # planning writes nothing
+    for planned in plan.jobs:
+        assert planned.config["run_dir"] == planned.config["trainer"]["default_root_dir"] == str(planned.folder)
+
+
+def test_the_grid_is_every_combination_with_every_seed() -> None:
+    study = read_definition(at_budget(load_definition("rnn_capacity"), "quick"))
+    jobs = study.jobs()
+    assert len(jobs) == 3 * 4 * 3
+    assert {(job.arm["hidden_size"], job.arm["seq_len"], job.seed) for job in jobs} == {
+        (hidden, steps, seed) for hidden in (100, 256, 512) for steps in (20, 30, 40, 50) for seed in (0, 1, 2)
+    }
+    assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
+    assert sum(job.first for job in jobs) == 12
+
+
+def test_what_is_typed_wins_over_the_study() -> None:
+    words = split_words(["study=rnn_lr", "seed=4,5", "model.hidden_size=7", "data.seq_len=5,6", "model.init=normal"])
+    study = read_definition(words.applied_to(at_budget(load_definition("rnn_lr"), "smoke")))
+    assert study.seeds == [4, 5]
+    assert study.grid == {"optimizer.lr": [0.01, 0.001], "model.hidden_size": [7], "data.seq_len": [5, 6]}
+    assert study.settings["model.init"] == "normal"
+    arms = read_definition(
+        split_words(["study=rnn_optimizer", "optimizer.lr=0.5"]).applied_to(
+            at_budget(load_definition("rnn_optimizer"), "quick")
+        )
+    )
+    assert {job.overrides["optimizer.lr"] for job in arms.jobs()} == {0.5}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 3, 0.1, 1e-5, "adam", "a b", "it's", 'say "x"', [0.4, 0.6], [], {"a": 1, "b": [None]}, "x=1,2"],
+)
+def test_a_value_comes_back_from_hydras_grammar_as_it_went_in(value: object) -> None:
+    assert values_of(OverridesParser.create().parse_override(as_word("key", value))) == [value]
+
+
+def test_a_run_is_the_same_wherever_it_lies_and_however_its_numbers_are_written() -> None:
+    config = {
+        "run_dir": "a", "seed": 0, "model": {"dropout": 0.0, "lr": 1e-5},
+        "trainer": {"max_epochs": 3, "default_root_dir": "a"}, "logger": {"csv": 1}, "data": {"root": "here", "n": 1},
+    }  # fmt: skip
+    moved = {
+        "run_dir": "b", "seed": 0, "model": {"dropout": 0, "lr": "1e-05"},
+        "trainer": {"max_epochs": 3, "default_root_dir": "b"}, "data": {"root": "there", "n": 1}, "budget": "quick",
+    }  # fmt: skip
+    assert identity(config) == identity(moved)
+    for other in ({"seed": 1}, {"trainer": {"max_epochs": 4}}, {"model": {"dropout": True, "lr": 1e-5}}):
+        assert identity({**config, **other}) != identity(config)
+
+
+def test_a_failed_run_leaves_the_others_and_is_alone_tried_again(genlab: Genlab, place: Path) -> None:
+    answer = genlab(*LR, *QUICKEST, "model.dropout=0,2", "seed=0", "optimizer.lr=0.01")
+    assert answer.code == 1
+    assert "1 of 2 runs done" in answer.out
+    assert "failed: lr=0.01,hidden_size=8,dropout=2,seed=0: `dropout` must be a number in [0, 1)" in answer.err
+    folder = place / "runs/rnn_lr/smoke"
+    assert records(folder) == {"0000": "done", "0001": "failed"}
+    assert (folder / "report.html").is_file()
+    before = (folder / "jobs/0000.json").read_bytes()
+    again = genlab(*LR, *QUICKEST, "model.dropout=0,2", "seed=0", "optimizer.lr=0.01")
+    assert "2 runs, 1 of them done before" in again.out
+    assert (folder / "jobs/0000.json").read_bytes() == before
+    assert "Traceback" in (folder / "jobs/0001.log").read_text()
+
+
+def test_fail_fast_leaves_the_rest_out(genlab: Genlab, place: Path) -> None:
+    answer = genlab(*LR, *QUICKEST, "model.dropout=3,2,0", "seed=0", "optimizer.lr=0.01", "fail_fast=2")
+    assert answer.code == 1
+    assert records(place / "runs/rnn_lr/smoke") == {"0000": "failed", "0001": "failed", "0002": "skipped"}
+    assert "left out after 2 failed: 1 runs" in answer.err
+
+
+def test_a_run_that_was_done_elsewhere_is_used_where_it_lies(genlab: Genlab, place: Path) -> None:
+    words = ("experiment=char_rnn", "data.corpus=python_docs", "model.hidden_size=8", "optimizer.lr=0.01", *QUICKEST)
+    assert genlab("train", *words, "run_dir=runs/mine").code == 0
+    weights = (place / "runs/mine/checkpoints/best.ckpt").read_bytes()
+    assert genlab(*LR, *QUICKEST, "optimizer.lr=0.01", "seed=0").code == 0
+    plan = json.loads((place / "runs/rnn_lr/smoke/study.json").read_text())
+    assert (place / "runs/rnn_lr/smoke" / plan["jobs"][0]["folder"]).resolve() == (place / "runs/mine").resolve()
+    assert (place / "runs/mine/checkpoints/best.ckpt").read_bytes() == weights
+    assert (place / "runs/mine/evaluation/valid_words.json").is_file()
+
+
+def test_a_folder_that_holds_another_run_is_left_to_it(genlab: Genlab, place: Path) -> None:
+    one = (*LR, *QUICKEST, "optimizer.lr=0.01", "seed=0")
+    assert genlab(*one).code == 0
+    assert genlab(*one, "model.init=normal").code == 0
+    folder = place / "runs/rnn_lr/smoke"
+    inits = {yaml.safe_load((run / "config.yaml").read_text())["model"]["init"] for run in folder.glob("lr=*")}
+    assert inits == {"uniform", "normal"}
+    assert len(finished_runs(place / "runs")) == 2
+
+
+def test_a_dry_run_lists_and_writes_nothing(genlab: Genlab, place: Path) -> None:
+    answer = genlab(*LR, *QUICKEST, "dry_run=true")
+    assert answer.code == 0
+    assert "lr=0.001,hidden_size=8,seed=1" in answer.out
+    assert "4 of 4 runs to do: about" in answer.out
+    assert not (place / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["study=rnn_capcity"], "did you mean rnn_capacity?"),
+        (["study=rnn_lr", "budget=huge"], "`budget` must be one of smoke, quick, full"),
+        (["study=rnn_lr", "run_dir=here"], "`run_dir` must be left out"),
+        (["study=rnn_lr", "fail_fast=0"], "`fail_fast` must be a number of failed runs >= 1"),
+        (["study=rnn_lr", "model.hiden_size=3"], "model.hiden_size: no such key"),
+        (["study=rnn_lr", "optimizer.lr=-1"], "`lr` must be a finite number > 0"),
+        (["study=rnn_lr", "seed=-1"], "`seeds` must be an integer >= 0"),
+        (["study=rnn_lr", "seed=1,1"], "`seeds` must differ"),
+        (["study=gan_lr", "budget=smoke", "judge=nowhere"], "`judge` must be a run's folder"),
+        (["study=rnn_lr", "model.hidden_size=interval(1,2)"], "must be set to values"),
+    ],
+)
+def test_a_wrong_command_is_refused_in_one_line(words: list[str], said: str, genlab: Genlab, place: Path) -> None:
+    answer = genlab("train", "-m", *words)
+    assert answer.code == 2
+    assert said in answer.err
+    assert answer.err.count("\n") == 1
+    assert not list(place.rglob("study.json"))
+
+
+def test_killed_and_started_again_a_study_ends_as_one_left_alone(place: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "genlab", *LR, "trainer.max_steps=400", "model.engine=torch"]
+    alone, killed = ({**os.environ, "GENLAB_RUNS": str(tmp_path / name)} for name in ("alone", "killed"))
+    subprocess.run(words, env=alone, check=True, capture_output=True, timeout=300)
+    folder = tmp_path / "killed/rnn_lr/smoke"
+    kills = 0
+    while kills < 3:
+        process = subprocess.Popen(words, env=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        count = len(list(folder.glob("jobs/*.json")))
+        until = time.monotonic() + 120
+        while len(list(folder.glob("jobs/*.json"))) <= count and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(0.3 * kills)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert "running" in records(folder).values() or "done" in records(folder).values()
+    subprocess.run(words, env=killed, check=True, capture_output=True, timeout=300)
+    for name in ("claims.json", "results.csv"):
+        assert (folder / name).read_text() == (tmp_path / "alone/rnn_lr/smoke" / name).read_text()
+
+
+def test_an_interrupted_study_says_how_to_go_on(place: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "genlab", *LR, "trainer.max_steps=2000000", "model.engine=torch"]
+    environment = {**os.environ, "GENLAB_RUNS": str(tmp_path / "runs")}
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "runs/rnn_lr/smoke/jobs/0000.log"
+    until = time.monotonic() + 120
+    while not (log.is_file() and "iteration" in log.read_text()) and time.monotonic() < until:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "to go on: genlab train -m study=rnn_lr budget=smoke" in err
+    assert records(tmp_path / "runs/rnn_lr/smoke")["0000"] == "interrupted"
