@@ -51,6 +51,8 @@ demo-char_rnn: install
 	@$(GENLAB) sample run=$(DEMO)/char_rnn temperature=0.8 length=1000
 	@$(GENLAB) sample run=$(DEMO)/char_rnn temperature=[0.4,0.6,0.8,1.0,1.2,1.4] length=500 >/dev/null
 
+# Images that a demo's judge looks at: fewer than a study's.
+FEWER := evaluators.fid_mnist_cnn.real_count=10000
 IMAGES := data.dataset=$(DATASET) trainer.precision=$(PRECISION)
 
 demo-classifier: install
@@ -61,15 +63,15 @@ demo-classifier: install
 
 demo-dcgan: demo-classifier
 	@echo "== DCGAN: training on $(DATASET), evaluating, sampling"
-	@$(GENLAB) train experiment=dcgan $(IMAGES) trainer.max_epochs=2 run_dir=$(DEMO)/dcgan
+	@$(GENLAB) train experiment=dcgan $(IMAGES) $(FEWER) trainer.max_epochs=2 run_dir=$(DEMO)/dcgan
 	@$(GENLAB) evaluate run=$(DEMO)/dcgan judge=$(DEMO)/classifier
-	@for kind in grid walk labelled; do $(GENLAB) sample run=$(DEMO)/dcgan kind=$$kind; done
+	@$(GENLAB) sample run=$(DEMO)/dcgan kind=[grid,walk,labelled]
 
 demo-vae: demo-classifier
 	@echo "== VAE: training on $(DATASET), evaluating, sampling"
-	@$(GENLAB) train experiment=vae $(IMAGES) trainer.max_epochs=2 run_dir=$(DEMO)/vae
+	@$(GENLAB) train experiment=vae $(IMAGES) $(FEWER) trainer.max_epochs=2 run_dir=$(DEMO)/vae
 	@$(GENLAB) evaluate run=$(DEMO)/vae judge=$(DEMO)/classifier
-	@for kind in grid manifold scatter reconstructions; do $(GENLAB) sample run=$(DEMO)/vae kind=$$kind; done
+	@$(GENLAB) sample run=$(DEMO)/vae kind=[grid,manifold,scatter,reconstructions]
 	@$(GENLAB) sample run=$(DEMO)/vae kind=walk from_images=true
 
 # Studies: make study-rnn_capacity, make study-gan_lr BUDGET=smoke, make studies. Only image models take a PRECISION.

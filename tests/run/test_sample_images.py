@@ -149,6 +149,10 @@ def test_a_classifier_labels_generated_images(draw: Draw, runs: Path, genlab) ->
     assert (runs / "dcgan" / "samples" / "labelled.png").read_bytes() == files["labelled.png"]
 
 
+def test_several_kinds_are_drawn_by_one_command(draw: Draw) -> None:
+    assert {"grid.png", "manifold.png", "scatter.png"} <= set(draw("vae", "kind=[grid,manifold,scatter]"))
+
+
 def test_two_latent_dimensions_make_a_map(draw: Draw, runs: Path) -> None:
     assert "manifold.png" in draw("vae", "kind=manifold", "columns=4")
     assert _size(runs, "vae/samples/manifold.png") == (4 * 84, 4 * 84)
@@ -214,6 +218,8 @@ def test_samples_are_on_the_page(draw: Draw, runs: Path, genlab, place: Path) ->
 
 
 REFUSED = {
+    "dcgan kind=[grid,manifold]": "for this dcgan: it has 100 latent dimensions, not 2; got 'manifold' (kind)",
+    "dcgan kind=[grid,walk] output=a.png": "`output` must be left out for several kinds; got 'a.png' (output)",
     "dcgan kind=gird": "one of grid, walk, labelled for this dcgan; got 'gird' (kind; did you mean grid?)",
     "dcgan kind=manifold": "for this dcgan: it has 100 latent dimensions, not 2; got 'manifold' (kind)",
     "dcgan kind=reconstructions": "for this dcgan: it has no encoder; got 'reconstructions' (kind)",

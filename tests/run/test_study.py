@@ -17,6 +17,8 @@ from genlab.run.config_files import config_dir
 from genlab.run.identity import finished_runs, identity
 from genlab.run.study_plan import load_definition, make_plan
 from genlab.run.study_words import as_word, split_words, values_of
+from genlab.studies.claims import check_selections
+from genlab.studies.quantities import check_measures
 from genlab.studies.study import at_budget, read_definition
 
 STUDIES = sorted(path.stem for path in (config_dir() / "study").glob("*.yaml"))
@@ -41,6 +43,13 @@ def test_every_study_can_be_planned_at_every_budget(
     assert not list(tmp_path.iterdir())  # planning writes nothing
     for planned in plan.jobs:
         assert planned.config["run_dir"] == planned.config["trainer"]["default_root_dir"] == str(planned.folder)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_measures_what_it_reads_and_its_claims_select_what_it_has(study: str) -> None:
+    definition = load_definition(study)
+    check_measures(definition)
+    check_selections(definition)
 
 
 def test_the_grid_is_every_combination_with_every_seed() -> None:

@@ -348,6 +348,10 @@ def test_arms_that_do_not_rank_alike(weigh_part: Weigh) -> None:
     alike = weigh_part(part, arms(8), two_quantities(np.stack([steps, steps])))
     assert only(alike).low > -0.6
     assert (alike.p < 0.05, alike.p_for < alike.p_against) == (True, True)
+    mixed = only(weigh_part(part, arms(8), two_quantities(table(17, 2, 8, 3))))
+    error = np.sqrt((1 + mixed.estimate**2 / 2) / 5)
+    expected = stats.norm.sf((np.arctanh(mixed.estimate) - np.arctanh(-0.6)) / error)
+    assert (mixed.p_for, mixed.p_against) == pytest.approx((expected, 1 - expected))
     contrary = weigh_part({**part, "least": 0.3}, arms(8), two_quantities(np.stack([steps, -steps])))
     assert only(contrary).high < -0.3
     assert (contrary.p < 0.05, contrary.p_for < contrary.p_against) == (True, False)
@@ -468,3 +472,8 @@ def test_the_leading_part_is_the_one_that_decides(weigh_part: Weigh) -> None:
     weighed = weigh_part(against, definition, from_table(values, "arm"))
     assert weighed.leading == weighed.evidence[2]
     assert weighed.p_against == pytest.approx(3 * weighed.evidence[2].p_against)
+    alone = weigh_part(against[1], definition, from_table(values, "arm"))
+    levels = 10.0 ** -np.arange(7, 20)
+    needed = [alone.seeds_needed(level) for level in levels]
+    assert [weighed.seeds_needed(3 * level) for level in levels] == needed
+    assert [alone.seeds_needed(3 * level) for level in levels] != needed

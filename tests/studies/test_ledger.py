@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genlab.studies.claims import read_claims
 from genlab.studies.folder import JobRecord, StudyRecord
 from genlab.studies.ledger import LedgerRow, claim_order, make_ledger
+from genlab.studies.observations import observe
+from genlab.studies.quantities import read_quantities
+from genlab.studies.weighing import weigh
 
 MakeStudy = Callable[..., StudyRecord]
 ARMS = {"arms": {"a": {}, "b": {}}, "quantities": {"fid": {"from": "fid", "label": "FID", "digits": 2, "unit": "px"}}}
@@ -67,6 +71,19 @@ def test_what_is_not_clear_is_undecided_and_says_what_it_takes(make_study: MakeS
     same = fids([1.0, 1.6, 0.9], [1.0, 1.601, 0.9])
     (row,) = rows(make_study({**ARMS, "claims": {"G1": LOWER}}, same)).values()
     assert row.reason.endswith("more than 100 seeds would be needed to tell")
+
+
+def test_what_it_takes_counts_the_claims_that_are_open(make_study: MakeStudy) -> None:
+    """Of three claims the one that is clear is out of Holm's way: alpha is shared by the other two."""
+    claims = {"G1": LOWER, "G2": LOWER, "G3": claim(near="fid", low=-50, high=50)}
+    study = make_study({**ARMS, "claims": claims}, NEAR)
+    found = rows(study)
+    assert [found[name].verdict for name in claims] == ["undecided", "undecided", "confirmed"]
+    observations, quantities = observe(study), read_quantities(study.definition)
+    weighed = weigh(read_claims(study.definition)["G1"], observations, quantities)
+    needed = weighed.seeds_needed(0.05 / 2)
+    assert needed not in (None, weighed.seeds_needed(0.05), weighed.seeds_needed(0.05 / 3))
+    assert found["G1"].reason.endswith(f" about {needed} seeds would confirm it")
 
 
 def test_more_claims_make_each_harder(make_study: MakeStudy) -> None:

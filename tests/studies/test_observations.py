@@ -81,6 +81,15 @@ def test_passes_are_places_and_the_end_of_training_is_the_last(make_study: MakeS
     assert [each.final for each in observations] == [False, False, True]
 
 
+def test_what_the_end_was_not_measured_at_comes_from_its_pass(make_study: MakeStudy) -> None:
+    passes = {"epoch_0004": {"fid": {"value": 6.0}, "recall": {"value": 0.5}}}
+    quantities = {"fid": {"from": "fid"}, "recall": {"from": "recall"}}
+    study = make_study(
+        {**PASSES, "quantities": quantities}, lambda arm, seed: {**with_passes(arm, seed), "passes": passes}
+    )
+    assert by_place(observe(study))[4,] == {"fid": 5.0, "recall": 0.5}
+
+
 def test_a_job_without_a_run_ends_where_the_others_do(make_study: MakeStudy) -> None:
     def first_alone(arm: dict[str, Any], seed: int) -> dict[str, Any] | None:
         return with_passes(arm, seed) if seed == 0 else None

@@ -86,7 +86,7 @@ VERBS = {
             "length=1000": "characters",
             "prompt='Once '": "text to go on from",
             "top_k=0 top_p=1.0": "draw from the likeliest only",
-            "kind=grid": "of picture; or walk, labelled, manifold, scatter, reconstructions, mistakes",
+            "kind=grid": "of picture; or walk, labelled, manifold, scatter, reconstructions, mistakes, or [a list]",
             "interpolation=spherical": "of a walk; with points, steps, from_images=true",
             "judge=FOLDER": "the classifier's run that labels images",
             "output=FILE": "instead of samples/",
@@ -102,6 +102,15 @@ VERBS = {
         "put runs side by side: realism, variety, smoothness, likelihood",
         {"runs=[A,B]": "their folders; evaluated with one judge", "output=FILE.md": "the table as Markdown"},
         ["genlab compare runs=[runs/demo/dcgan,runs/demo/vae]"],
+    ),
+    "studies": Verb(
+        "decide all claims from what studies found, and write a page for each study",
+        {
+            "budget=quick": "whose runs are read",
+            "output=FOLDER": "for <study>.md, figures, claims.md and claims.json; else verdicts are printed alone",
+            "only=[NAME]": "pages of some studies",
+        },
+        ["genlab studies", "genlab studies budget=quick output=docs/studies"],
     ),
     "report": Verb(
         "write one self-contained HTML page from run folders",

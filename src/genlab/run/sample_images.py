@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from PIL import Image
 
 from genlab.checks import nearest_hint, refuse
@@ -17,16 +17,21 @@ SETTINGS = ("kind", "columns", "points", "steps", "interpolation", "from_images"
 
 
 def sample_images(cfg: DictConfig, trained: Trained, folder: Path, output: Path | None) -> None:
-    """Write pictures of one kind, in ``folder`` where ``output`` names no file, and say where they are.
+    """Write pictures of one kind or more, in ``folder`` where ``output`` names no file, and say where they are.
 
-    Raises ``ValueError`` for a kind that the model cannot do, and for a setting that is wrong or not of the kind.
+    Raises ``ValueError`` for a kind that the model cannot do, and for a setting that is wrong or not of a kind, before
+    any is drawn.
     """
-    name = chosen_kind(cfg.kind, trained)
+    kinds = list(cfg.kind) if isinstance(cfg.kind, ListConfig) and len(cfg.kind) else [cfg.kind]
+    asked = {name: _settings(cfg, name) for name in (chosen_kind(kind, trained) for kind in kinds)}
     if output is not None and output.suffix != ".png":
         raise refuse("output", "end in .png", str(output), "output")
-    path = output or folder / f"{name}.png"
-    for ending, content in KINDS[name].draw(Request(trained, cfg.seed, _settings(cfg, name))).items():
-        print(f"written to {_write(content, path.with_name(path.stem + ending))}")
+    if output is not None and len(asked) > 1:
+        raise refuse("output", "be left out for several kinds", str(output), "output")
+    for name, settings in asked.items():
+        path = output or folder / f"{name}.png"
+        for ending, content in KINDS[name].draw(Request(trained, cfg.seed, settings)).items():
+            print(f"written to {_write(content, path.with_name(path.stem + ending))}")
 
 
 def chosen_kind(kind: Any, trained: Trained) -> str:

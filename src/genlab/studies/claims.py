@@ -1,6 +1,6 @@
 """Claims: statements that a study decides, as its file says them before anything is run.
 
-A claim has parts that must all hold. The key that names a part's kind holds its quantity; CONTRIBUTING.md tells of
+A claim has parts that must all hold. The key that names a part's kind holds its quantity; docs/studies.md tells of
 each kind.
 """
 

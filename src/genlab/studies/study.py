@@ -34,7 +34,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Study:
-    """A study at one budget. The fields are those of a file in ``configs/study``; CONTRIBUTING.md tells of each."""
+    """A study at one budget. The fields are those of a file in ``configs/study``; docs/studies.md tells of each."""
 
     question: str
     experiment: str

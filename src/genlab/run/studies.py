@@ -1,0 +1,68 @@
+"""``genlab studies``: the verdicts on all claims, printed, and written with a page for each study."""
+
+import shlex
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from genlab.checks import one_of, refuse
+from genlab.reporting.study_markdown import write_claims_page, write_study_page
+from genlab.run.artifacts import write_json
+from genlab.run.outcome import Outcome
+from genlab.run.study_results import at_budget, ledger_of, write_results
+from genlab.studies.folder import StudyRecord
+from genlab.studies.ledger import Ledger
+from genlab.studies.observations import observe
+from genlab.studies.study import BUDGETS
+
+COLOURS = {"confirmed": "green", "refuted": "red", "undecided": "yellow"}
+
+
+def main(cfg: DictConfig) -> Outcome:
+    """Decide all claims anew. Raises ``ValueError`` for a budget at which no study was run, and a name that is none."""
+    budget = one_of("budget", cfg.budget, BUDGETS, "budget")
+    records = at_budget(budget)
+    if not records:
+        raise refuse("budget", "be one that a study was run with (genlab train -m study=NAME)", budget, "budget")
+    ledger = ledger_of(records)
+    _show(ledger)
+    if cfg.output is not None:
+        _write(ledger, _chosen(records, cfg.only), Path(str(cfg.output)).expanduser(), budget)
+    return Outcome()
+
+
+def _chosen(records: list[StudyRecord], only: object) -> list[StudyRecord]:
+    if only is None:
+        return records
+    names = [only] if isinstance(only, str) else OmegaConf.to_container(only)
+    known = {record.name: record for record in records}
+    return [known[one_of("only", name, list(known), "only")] for name in names]  # type: ignore[union-attr]
+
+
+def _write(ledger: Ledger, records: list[StudyRecord], folder: Path, budget: str) -> None:
+    command = shlex.join(["genlab", "studies", f"budget={budget}", f"output={folder}"])
+    try:
+        for record in records:
+            write_results(record.folder)
+            write_study_page(record, observe(record), ledger.rows, folder, command)
+        write_claims_page(ledger.rows, folder / "claims.md", command)
+        write_json(folder / "claims.json", ledger.as_dict())
+    except OSError as error:
+        raise refuse("output", f"be a folder that can be written ({error.strerror})", str(folder), "output") from error
+    print(f"{len(records)} studies and the ledger written to {folder}")
+
+
+def _show(ledger: Ledger) -> None:
+    console = Console(highlight=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("claim", "verdict", "p", "statement"):
+        table.add_column(column)
+    for row in ledger.rows:
+        p = "" if row.p_corrected is None else f"{row.p_corrected:.3g}"
+        table.add_row(row.id, Text(row.verdict, style=COLOURS[row.verdict]), p, row.statement)
+    console.print(table)
+    counts = [f"{sum(row.verdict == verdict for row in ledger.rows)} {verdict}" for verdict in COLOURS]
+    console.print(f"{', '.join(counts)}; p corrected: {ledger.correction}")
