@@ -27,7 +27,6 @@ genlab sample run="$runs/vae/latent=2-seed=0" kind=scatter output=$pages/vae_sca
 genlab sample run="$runs/vae/latent=20-seed=0" kind=grid count=100 output=$pages/vae_grid_20.png
 genlab sample run="$runs/vae/latent=20-seed=0" kind=reconstructions output=$pages/vae_reconstructions_20.png
 
-genlab report runs="$runs/classifier" output=$pages/classifier.md
 genlab report runs="$runs/dcgan" output=$pages/dcgan.md
 genlab report runs="$runs/vae" output=$pages/vae.md
-genlab compare runs="[$runs/dcgan/seed=0,$runs/vae/latent=2-seed=0,$runs/vae/latent=20-seed=0]" output=$pages/gan_vs_vae.md
+genlab compare runs="[$runs/dcgan/seed=0,$runs/vae/latent=2-seed=0,$runs/vae/latent=20-seed=0]" output=$pages/side_by_side.md

@@ -84,7 +84,14 @@ def is_sweep(words: Sequence[str]) -> bool:
 
 def typed_words() -> list[str]:
     """The words of this process's command line after the verb, as they were typed but for the order."""
-    return [word for word in sys.argv[1:] if not word.startswith(_NAMING)]
+    return [_without_quotes(word) for word in sys.argv[1:] if not word.startswith(_NAMING)]
+
+
+def _without_quotes(word: str) -> str:
+    """A text without the quotes that it was given for Hydra's sake, where it would be given the same again."""
+    key, _, value = word.partition("=")
+    plain = f"{key}={value[1:-1]}"
+    return plain if value[:1] == '"' and key in TEXTS and _as_text(plain) == word else word
 
 
 def _without(words: Sequence[str], overrides: Sequence[str]) -> list[str]:

@@ -37,7 +37,11 @@ def run_study(words: Sequence[str], launch: Launch) -> int:
     with _locked(plan.folder):
         plan.write()
         _do(plan, typed, launch)
-        return _sum_up(plan)
+        code = _sum_up(plan)
+        records = [read_record(plan.folder, planned.key) for planned in plan.jobs]
+        interrupted = any(record.get("state") == "interrupted" for record in records)
+        _stop_where(interrupted, "interrupted", _left(plan), plan)
+        return code
 
 
 def _do(plan: Plan, typed: StudyWords, launch: Launch) -> None:
@@ -46,15 +50,21 @@ def _do(plan: Plan, typed: StudyWords, launch: Launch) -> None:
 
     pending = pending_jobs(plan)
     line = StudyLine(plan, pending, workers(typed.hydra))
+    stopped = False
     with line.shown():
         if pending and pending[0].key == JUDGE:
             ended = run_job(plan.folder, JUDGE)
             _stop_where(ended.state in ("failed", "interrupted"), ended.state, f"the judge: {ended.reason}", plan)
             pending = pending[1:]
         if pending:
-            _launch(plan, typed, launch, pending)
-    stopped = [planned for planned in pending if line.state_of(planned) == "interrupted"]
-    _stop_where(bool(stopped), "interrupted", f"{len(stopped)} of {len(pending)} runs were stopped", plan)
+            stopped = _launch(plan, typed, launch, pending)
+    _stop_where(stopped, "interrupted", _left(plan), plan)
+
+
+def _left(plan: Plan) -> str:
+    """How many runs nobody has come to the end of."""
+    left = sum(read_record(plan.folder, planned.key).get("state") not in ("done", "failed") for planned in plan.jobs)
+    return f"{left} of {len(plan.jobs)} runs are left to do"
 
 
 def pending_jobs(plan: Plan, clear: bool = True) -> list[PlannedJob]:
@@ -65,8 +75,11 @@ def pending_jobs(plan: Plan, clear: bool = True) -> list[PlannedJob]:
     return pending
 
 
-def _launch(plan: Plan, typed: StudyWords, launch: Launch, pending: Sequence[PlannedJob]) -> None:
-    """Hand the pending jobs to Hydra as one sweep over their numbers, with the launcher that was typed."""
+def _launch(plan: Plan, typed: StudyWords, launch: Launch, pending: Sequence[PlannedJob]) -> bool:
+    """Hand the pending jobs to Hydra as one sweep over their numbers, with the launcher that was typed.
+
+    Whether the user stopped it before its end.
+    """
     folder = str(plan.folder)
     numbers = ",".join(str(planned.job.number) for planned in pending if planned.job is not None)
     words = [f"study={plan.name}", f"budget={plan.budget}", f"+job={numbers}", f"hydra.sweep.dir={folder}/launcher"]
@@ -85,10 +98,11 @@ def _launch(plan: Plan, typed: StudyWords, launch: Launch, pending: Sequence[Pla
     try:
         launch(["-m", *flags, *words], task)
     except KeyboardInterrupt:
-        pass  # the records say which jobs were stopped
+        return True
     finally:
         os.environ.clear()
         os.environ.update(before)
+    return False
 
 
 def _goes_on() -> bool:
@@ -146,7 +160,8 @@ def _sum_up(plan: Plan) -> int:
     records = {planned.name: read_record(plan.folder, planned.key) for planned in plan.jobs}
     failed = {name: record for name, record in records.items() if record.get("state") == "failed"}
     skipped = [name for name, record in records.items() if record.get("state") == "skipped"]
-    print(f"{len(records) - len(failed) - len(skipped)} of {len(records)} runs done", flush=True)
+    done = sum(record.get("state") == "done" for record in records.values())
+    print(f"{done} of {len(records)} runs done", flush=True)
     for name, record in failed.items():
         print(f"failed: {name}: {record['reason']}", file=sys.stderr)
     if skipped:

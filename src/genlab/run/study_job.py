@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from genlab.run import evaluate, train
 from genlab.run.artifacts import RunFolder, write_json
 from genlab.run.bench import Bench
+from genlab.run.command_line import typed_words
 from genlab.run.error_line import one_line
 from genlab.run.identity import identity, read_fast
 from genlab.run.mirror import mirror_results
@@ -45,7 +46,7 @@ class Ended(NamedTuple):
 
 
 def run_job(folder: Path, key: str) -> Ended:
-    """Do job ``key`` of the study in ``folder``. Only a second Ctrl-C comes out of here: all else is recorded."""
+    """Do job ``key`` of the study in ``folder``. Whatever becomes of it is recorded, and nothing is raised."""
     began = time.monotonic()
     config = read_fast(job_file(folder, key, "yaml"))
     plan = read_plan(folder)
@@ -57,6 +58,8 @@ def run_job(folder: Path, key: str) -> Ended:
             _work(folder, key, config, plan)
         except Interrupted as stop:
             return _recorded(folder, key, config, "interrupted", str(stop), began)
+        except KeyboardInterrupt:  # before or after training, which stops in its own way
+            return _recorded(folder, key, config, "interrupted", "stopped by the user", began)
         except Exception as error:
             traceback.print_exc()
             return _recorded(folder, key, config, "failed", one_line(error, "train", ()), began)
@@ -176,7 +179,7 @@ def _as_if_typed(entry: Mapping[str, Any] | None, config: Mapping[str, Any]) -> 
     before = sys.argv
     sys.argv = ["genlab train", *overrides, as_word("run_dir", config["run_dir"])]
     try:
-        print(f"$ genlab train {shlex.join(sys.argv[1:])}", flush=True)
+        print(f"$ genlab train {shlex.join(typed_words())}", flush=True)
         yield
     finally:
         sys.argv = before
