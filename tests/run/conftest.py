@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import struct
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -167,9 +168,17 @@ def wandb_runs() -> Callable[[Path], list[WandbRun]]:
 
     def read(run: Path) -> list[WandbRun]:
         paths = sorted((run / "wandb").glob("offline-run-*/run-*.wandb"), key=lambda path: path.stat().st_ctime_ns)
-        return [_read_wandb(path) for path in paths]
+        return [_read_whole(path) for path in paths]
 
     return read
+
+
+def _read_whole(path: Path) -> WandbRun:
+    """The file once it says how the run ended: a process of W&B's own writes it, which may be behind."""
+    until = time.monotonic() + 20
+    while (run := _read_wandb(path)).exit_code is None and time.monotonic() < until:
+        time.sleep(0.1)
+    return run
 
 
 def _read_wandb(path: Path) -> WandbRun:

@@ -1,4 +1,4 @@
-"""Every study at its smallest budget, by glob: started as people start it, under one process and under several."""
+"""Every study at its smallest budget, by glob, started as people start it."""
 
 import json
 import warnings
@@ -10,7 +10,6 @@ from genlab.run.cli import main
 from genlab.run.config_files import config_dir
 
 STUDIES = sorted(path.stem for path in (config_dir() / "study").glob("*.yaml"))
-JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-def smoke(study: str, runs: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> Path:
+def smoke_of(study: str, runs: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> Path:
     """Run the study and check what it leaves; returns its folder."""
     monkeypatch.setenv("GENLAB_RUNS", str(runs))
     monkeypatch.delenv("GENLAB_DATA", raising=False)
@@ -42,9 +41,4 @@ def smoke(study: str, runs: Path, monkeypatch: pytest.MonkeyPatch, *words: str) 
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_runs_in_one_process(study: str, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    smoke(study, shared / "basic", monkeypatch)
-
-
-@pytest.mark.parametrize("study", STUDIES)
-def test_a_study_runs_in_several_processes(study: str, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    smoke(study, shared / "joblib", monkeypatch, *JOBLIB)
+    smoke_of(study, shared, monkeypatch)

@@ -75,7 +75,7 @@ def test_metrics_have_one_row_a_step_and_samples_come_when_they_should(trained: 
 
 def test_provenance_says_what_it_takes_to_do_it_again(trained: Path) -> None:
     said = json.loads((trained / "provenance.json").read_text())
-    assert said["command"].startswith("genlab train 'run_dir=\"")
+    assert said["command"].startswith("genlab train run_dir=")
     assert said["seed"] == 0
     assert {"python", "torch", "pytorch-lightning", "numpy"} <= said["versions"].keys()
     assert len(said["data"]["sha256"]) == 64

@@ -1,0 +1,19 @@
+"""Every study at its smallest budget under joblib's launcher, two runs at a time in processes of their own."""
+
+from pathlib import Path
+
+import pytest
+from tests.run.test_study_smoke import STUDIES, smoke_of
+
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of all studies of this module."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_runs_in_several_processes(study: str, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smoke_of(study, shared, monkeypatch, *JOBLIB)
