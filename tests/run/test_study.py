@@ -132,6 +132,23 @@ def test_a_run_that_was_done_elsewhere_is_used_where_it_lies(genlab: Genlab, pla
     assert (place / "runs/mine/evaluation/valid_words.json").is_file()
 
 
+def test_a_run_that_another_study_measured_otherwise_is_left_to_it(genlab: Genlab, place: Path) -> None:
+    one = (*LR, *QUICKEST, "optimizer.lr=0.01", "seed=0")
+    assert genlab(*one).code == 0
+    folder = place / "runs/rnn_lr/smoke"
+    first = folder / json.loads((folder / "study.json").read_text())["jobs"][0]["folder"]
+    first.rename(place / "runs/elsewhere")
+    before = (place / "runs/elsewhere/evaluation/valid_words.json").read_bytes()
+    assert genlab(*one).code == 0  # measured alike: used where it lies
+    assert not first.exists()
+    changed = json.loads(before) | {"settings": {"length": 50}}
+    (place / "runs/elsewhere/evaluation/valid_words.json").write_text(json.dumps(changed))
+    (place / "runs/rnn_lr/smoke/jobs/0000.json").unlink()
+    assert genlab(*one).code == 0
+    assert first.is_dir()
+    assert json.loads((place / "runs/elsewhere/evaluation/valid_words.json").read_text()) == changed
+
+
 def test_a_folder_that_holds_another_run_is_left_to_it(genlab: Genlab, place: Path) -> None:
     one = (*LR, *QUICKEST, "optimizer.lr=0.01", "seed=0")
     assert genlab(*one).code == 0

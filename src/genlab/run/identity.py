@@ -30,15 +30,15 @@ def identity(config: Mapping[str, Any]) -> str:
     return sha256(json.dumps(flat, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def finished_runs(root: Path) -> dict[str, Path]:
-    """Every finished run below ``root`` by its identity; of equal ones the first by path."""
-    found: dict[str, Path] = {}
+def finished_runs(root: Path) -> dict[str, list[Path]]:
+    """Every finished run below ``root`` by its identity; equal ones in the order of their paths."""
+    found: dict[str, list[Path]] = {}
     for folder in _run_folders(root):
         try:
             status = RunFolder(folder).status() or {}
             config = read_fast(folder / "config.yaml")
             if status.get("state") == "done" and PRUNING not in (config.get("callbacks") or {}):
-                found.setdefault(identity(config), folder)
+                found.setdefault(identity(config), []).append(folder)
         except (OSError, ValueError, yaml.YAMLError):
             continue  # a folder that cannot be read cannot be used again; the run is done anew elsewhere
     return found

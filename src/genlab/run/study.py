@@ -69,7 +69,7 @@ def _left(plan: Plan) -> str:
 
 def pending_jobs(plan: Plan, clear: bool = True) -> list[PlannedJob]:
     """The jobs that have no record of being done; the record of an earlier try at them is cleared away."""
-    pending = [each for each in plan.all_jobs() if not is_done(plan.folder, each.key, each.identity)]
+    pending = [each for each in plan.all_jobs() if not is_done(plan.folder, each.key, each.identity, each.folder)]
     for planned in pending if clear else []:
         plan.job_file(planned.key, "json").unlink(missing_ok=True)
     return pending

@@ -159,6 +159,7 @@ def _recorded(folder: Path, key: str, config: dict[str, Any], state: str, reason
         "state": state,
         "reason": reason,
         "seconds": seconds,
+        "run": config["run_dir"],
         "identity": identity(config),
         "process": os.getpid(),
     }

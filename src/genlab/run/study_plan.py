@@ -3,6 +3,7 @@
 The plan is ``study.json`` and, a file each, the configs in ``jobs/``; how a job ended is written beside its config.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -129,7 +130,8 @@ def make_plan(words: StudyWords) -> Plan:
         jobs = [job_of(study, job, name, folder) for job in study.jobs()]
         judge = _judge(study, words, finished)
     _refuse_unmeasured(study, jobs)
-    placed = tuple(_placed(planned, finished) for planned in jobs)
+    measures = study.evaluate.get("measures") or []
+    placed = tuple(_placed(planned, measures, finished) for planned in jobs)
     return Plan(folder, name, budget, definition, study, placed, judge, _fail_fast(words.sweep["fail_fast"]))
 
 
@@ -188,7 +190,7 @@ def _composed_job(key: str, job: Job | None, cfg: DictConfig, overrides: Sequenc
     return PlannedJob(key, job, config, identity(config), tuple(overrides))
 
 
-def _judge(study: Study, words: StudyWords, finished: Mapping[str, Path]) -> PlannedJob | None:
+def _judge(study: Study, words: StudyWords, finished: Mapping[str, list[Path]]) -> PlannedJob | None:
     """The classifier that judges: the typed folder's run, or one that is trained for all studies alike."""
     if not study.judge:
         return None
@@ -200,18 +202,38 @@ def _judge(study: Study, words: StudyWords, finished: Mapping[str, Path]) -> Pla
     overrides = [as_word(key, value) for key, value in {"experiment": "classifier", **typed, **study.judge}.items()]
     cfg = compose_run([*overrides, "name=judge", as_word("run_dir", str(runs_root() / JUDGE))])
     planned = _composed_job(JUDGE, None, cfg, overrides)
-    place = finished.get(planned.identity, runs_root() / JUDGE / planned.identity[:12])
-    return planned.moved_to(place)
+    there = finished.get(planned.identity, [])
+    return planned.moved_to(there[0] if there else runs_root() / JUDGE / planned.identity[:12])
 
 
-def _placed(planned: PlannedJob, finished: Mapping[str, Path]) -> PlannedJob:
-    """The job with its run where it was done before, or in a folder that holds nothing else."""
-    if (there := finished.get(planned.identity)) is not None:
-        return planned.moved_to(there)
+def _placed(planned: PlannedJob, measures: Sequence[str], finished: Mapping[str, list[Path]]) -> PlannedJob:
+    """The job with its run where it was done before, or in a folder that holds nothing else.
+
+    A run that was measured with other settings than these is another's to keep: two studies would overwrite each
+    other's results there.
+    """
+    there = finished.get(planned.identity, [])
+    free = (run for run in there if not _measured_otherwise(run, measures, planned.config["evaluators"]))
+    if planned.folder in there:
+        return planned
+    if (run := next(free, None)) is not None:
+        return planned.moved_to(run)
     config = planned.folder / "config.yaml"
     if config.is_file() and identity(read_fast(config)) != planned.identity:
         return planned.moved_to(planned.folder.with_name(f"{planned.folder.name}-{planned.identity[:8]}"))
     return planned
+
+
+def _measured_otherwise(run: Path, measures: Sequence[str], evaluators: Mapping[str, Any]) -> bool:
+    """Whether one of ``measures`` was taken of the run with other settings than in ``evaluators``."""
+    for name in measures:
+        try:
+            settings = json.loads((run / "evaluation" / f"{name}.json").read_text(encoding="utf-8")).get("settings")
+        except (OSError, ValueError, AttributeError):
+            continue
+        if settings is not None and name in evaluators and settings != evaluators[name]:
+            return True
+    return False
 
 
 def _refuse_unmeasured(study: Study, jobs: Sequence[PlannedJob]) -> None:

@@ -22,7 +22,8 @@ def read_record(folder: Path, key: str) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def is_done(folder: Path, key: str, wanted: str) -> bool:
-    """Whether the record of a job says that it was done to the end, for a run of the identity ``wanted``."""
+def is_done(folder: Path, key: str, wanted: str, run: Path) -> bool:
+    """Whether the record of a job says that it was done to the end, for the run of identity ``wanted`` in ``run``."""
     record = read_record(folder, key)
-    return record.get("state") == "done" and record.get("identity") == wanted
+    same = record.get("identity") == wanted and record.get("run") in (None, str(run))
+    return record.get("state") == "done" and same
