@@ -56,9 +56,7 @@ def run_job(folder: Path, key: str) -> Ended:
     with job_file(folder, key, "log").open("a", encoding="utf-8", buffering=1) as log, _saying_to(log):
         try:
             _work(folder, key, config, plan)
-        except Interrupted as stop:
-            return _recorded(folder, key, config, "interrupted", str(stop), began)
-        except KeyboardInterrupt:  # before or after training, which stops in its own way
+        except (Interrupted, KeyboardInterrupt):  # in training, or before and after it
             return _recorded(folder, key, config, "interrupted", "stopped by the user", began)
         except Exception as error:
             traceback.print_exc()
