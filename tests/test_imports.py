@@ -19,6 +19,7 @@ SOURCE = Path(genlab.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 SHARED = {"baselines", "benchmarks", "datasets", "evaluation", "reporting", "run", "studies"}
 ROOMS = {path.name for path in SOURCE.iterdir() if (path / "__init__.py").is_file()} - SHARED
+LAYERS = {"channels_last", "transposed_convolution"}  # of torch alone, and there for the networks of every room
 HYDRA = {"hydra", "omegaconf"}
 LIGHTNING = {"pytorch_lightning", "lightning", "lightning_fabric"}
 LOGGERS = ("wandb", "wandb_workspaces", "WandbLogger", "TensorBoardLogger", "tensorboard", "CSVLogger")
@@ -72,9 +73,16 @@ def test_mathematics_knows_torch_and_nothing_of_lightning(path: Path) -> None:
     assert third_party(path) <= {"torch", "numpy"}
     mathematics = {"cell", "nets", "losses"}
     for name in imports(path):
-        if name.startswith("genlab.") and not name.startswith("genlab.checks"):
+        if name.startswith("genlab.") and name.split(".")[1] not in {"checks", *LAYERS}:
             assert name.split(".")[1] == room(path)
             assert name.split(".")[2] in mathematics
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_layers_for_every_room_know_torch_alone(name: str) -> None:
+    path = SOURCE / f"{name}.py"
+    assert third_party(path) == {"torch"}
+    assert not own_rooms(path)
 
 
 @pytest.mark.parametrize(

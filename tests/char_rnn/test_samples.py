@@ -90,3 +90,25 @@ def test_tables_of_samples_are_few_and_the_last_has_them_all(tmp_path: Path, mod
 def test_what_is_out_of_range_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=rf"^`{name}` must "):
         TextSamples(**{name: 0})
+
+
+def test_the_share_of_words_that_are_words_is_logged_and_averaged(tmp_path: Path, module: CharRnnModule) -> None:
+    logged: list[dict[str, float]] = []
+    data = SimpleNamespace(train_text="Harry a ha")
+    trainer: Any = SimpleNamespace(default_root_dir=tmp_path, global_step=0, loggers=(), datamodule=data)
+    module.log_dict = lambda figures, **_: logged.append(figures)  # type: ignore[method-assign]
+    texts = iter([" Ha a. ", "rry ro ", "Hary Hary.", "..."])
+    module.sample = lambda *_, **__: [next(texts)]  # type: ignore[method-assign]
+    module.prompts = [""]
+    module._trainer = trainer
+    samples = TextSamples(every=10)
+    samples.on_train_start(trainer, module)
+    for iteration in (10, 20, 30, 40):
+        trainer.global_step = iteration
+        samples.on_train_batch_end(trainer, module, None, None, 0)
+    assert [figures["train/valid_words"] for figures in logged] == [1, 0, 0], "no words, no share"
+    assert [figures["train/smoothed_valid_words"] for figures in logged] == pytest.approx([1, 0.9, 0.81])
+    assert [figures["step"] for figures in logged] == [10, 20, 30]
+    again = TextSamples(every=10)
+    again.load_state_dict(samples.state_dict())
+    assert again.smoothed_valid_words == pytest.approx(0.81)

@@ -10,9 +10,10 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from genlab.classifier.nets import LeNet
 from genlab.run.config_files import config_dir, experiments
 from genlab.run.config_values import refuse_values
-from genlab.run.fit import build
+from genlab.run.fit import make_module
 
 DIGITS = {"dataset": "digits", "batch_size": 4, "val_size": 20}
 
@@ -56,7 +57,8 @@ def small(cfg: DictConfig, run_dir: Path, text: Path) -> DictConfig:
 
 
 def train(cfg: DictConfig) -> pl.Trainer:
-    data, module = build(cfg)
+    data = instantiate(cfg.data)
+    module = make_module(cfg, data, LeNet().requires_grad_(False))
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers, and of libraries that it imports

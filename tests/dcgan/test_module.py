@@ -311,6 +311,7 @@ class Tiny(torch.nn.Linear):
 
     def __init__(self, **_: Any) -> None:
         super().__init__(1, 1)
+        self.feature_dim = 1
 
 
 def test_latents_are_standard_normal(trained: DcganModule) -> None:

@@ -122,6 +122,40 @@ class Emits:
         raise NotImplementedError
 
 
+@dataclass(eq=False)
+class Steered:
+    """Draws the pattern of ``stands_for[label]`` with noise of ``width``: z is [label, noise of every pixel].
+
+    With ``by_style`` it is the style's first number that says which pattern, and the identity says nothing.
+    """
+
+    stands_for: Sequence[int] = tuple(range(CLASSES))
+    width: float = NOISE
+    labels_are_digits: bool = True
+    num_labels: int = CLASSES
+    separable: bool = True
+    by_style: bool = False
+    latent_dim: int = 1 + PIXELS
+
+    def draw_latents(self, count: int, *, seed: int, label: int | Tensor | None = None) -> Tensor:
+        source = generator(seed)
+        labels = torch.randint(max(1, self.num_labels), (count,), generator=source)
+        if label is not None:
+            labels = torch.as_tensor(label).expand(count)
+        return torch.cat([labels[:, None].float(), torch.randn(count, PIXELS, generator=source)], dim=1)
+
+    def combine(self, identity: Tensor, style: Tensor) -> Tensor:
+        return torch.cat([identity[:, :1], style[:, 1:]], dim=1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        chosen = (z[:, 1].abs() * 100 if self.by_style else z[:, 0]).long() % CLASSES
+        pixels = patterns()[torch.tensor(self.stands_for)[chosen]] + self.width * z[:, 1:]
+        return pixels.reshape(-1, 1, SIDE, SIDE)
+
+    def sample(self, count: int, *, seed: int) -> Tensor:
+        return self.decode(self.draw_latents(count, seed=seed))
+
+
 class LinearGaussian:
     """z ~ N(0, I); pixels are W z + b and noise of one variance. log p(x) is known.
 
@@ -214,5 +248,6 @@ def fakes() -> SimpleNamespace:
         LinearJudge=LinearJudge,
         PixelJudge=PixelJudge,
         Emits=Emits,
+        Steered=Steered,
         LinearGaussian=LinearGaussian,
     )

@@ -24,9 +24,10 @@ def listed(model: str) -> list[str]:
 
 
 CLASSIFIER = listed("classifier")
-NAMES = [*listed("vae"), *CLASSIFIER]
+STEERED = [name for name in listed("dcgan_control") if name != "dcgan"]
+NAMES = [*listed("vae"), *STEERED, *CLASSIFIER]
 NO_JUDGE = {"memorisation", "elbo", "iw_bound", "active_units", "reconstruction", *CLASSIFIER}
-SMALL = {"count": 60, "k": 4, "subsets": 5, "points": 3, "steps": 4}
+SMALL = {"count": 60, "styles": 6, "k": 4, "subsets": 5, "points": 3, "steps": 4}
 
 
 def evaluator(name: str, **changes: Any) -> Any:
@@ -42,7 +43,9 @@ def small(name: str) -> Any:
 
 
 def subject(name: str, fakes: SimpleNamespace) -> Any:
-    """A classifier for its measures, else an autoencoder, which is a generator too."""
+    """A classifier for its measures, a model with labels for theirs, else an autoencoder, a generator too."""
+    if name in STEERED:
+        return fakes.Steered(stands_for=(0, 1, 2, 2), width=0.3)
     return fakes.LinearJudge() if name in CLASSIFIER else fakes.LinearGaussian(latent_dim=3, widen=1.3)
 
 
@@ -128,7 +131,7 @@ def test_counts_are_what_was_looked_at(fakes: SimpleNamespace, name: str) -> Non
     """A data set with fewer images than asked for is used whole, and the result says so."""
     data = fakes.image_data(train=50, val=20, test=30)
     result = small(name)(subject(name, fakes), data)
-    limits = {"fid_mnist_cnn": 60, "class_histogram": 60, "judge_confidence": 60, "memorisation": 60, "iw_bound": 30}
+    limits = {"fid_mnist_cnn": 60, "class_histogram": 60, "judge_confidence": 60, "memorisation": 60, "iw_bound": 30, **dict.fromkeys(STEERED, 60)}
     assert result["count"] == limits.get(name, 50)
 
 

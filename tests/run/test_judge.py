@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from genlab.classifier.module import ClassifierModule
-from genlab.run.judge import load_judge
+from genlab.run.judge import load_judge, load_reader, reader_of
 
 DATA, OTHER_DATA = "ab" * 32, "cd" * 32
 
@@ -174,3 +174,42 @@ def test_what_cannot_judge_is_passed_over(make_run: MakeRun, place: Path, why: s
     assert found(place) is None
     make_run("runs/good", ended="2026-01-01")
     assert found(place) == Path("runs/good")
+
+
+# --- one that helps to train -------------------------------------------------------------------------------------
+
+
+def teach(folder: Path, checkpoint: bytes) -> Path:
+    """A generator's run that was trained with the classifier of ``checkpoint``."""
+    folder.mkdir(parents=True)
+    reader = {"run": "somewhere", "checkpoint_sha256": sha256(checkpoint).hexdigest()}
+    (folder / "provenance.json").write_text(json.dumps({"data": {"sha256": DATA}, "reader": reader}))
+    return folder
+
+
+def test_who_has_taught_does_not_judge(make_run: MakeRun, place: Path, checkpoint: bytes) -> None:
+    run = teach(place / "runs" / "gan", checkpoint)
+    teacher = make_run("runs/classifier")
+    assert reader_of(run) == sha256(checkpoint).hexdigest()
+    with pytest.raises(ValueError, match=r"^`judge` must be another classifier than .*; got .* \(judge\)$"):
+        load_judge(str(teacher), run, DATA)
+    assert load_judge(None, run, DATA) is None, "the nearest is passed over as well"
+    assert load_judge(None, place / "runs" / "another", DATA) is not None
+
+
+def test_a_reader_is_frozen_and_lets_gradients_through(make_run: MakeRun) -> None:
+    assert load_reader(None, DATA) is None
+    reader = load_reader(str(make_run("reader")), DATA)
+    assert reader is not None
+    images = torch.rand(2, 1, 28, 28, requires_grad=True)
+    reader.module.net.embed(images).sum().backward()
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0
+    assert all(not p.requires_grad and p.grad is None for p in reader.module.parameters())
+
+
+def test_a_bad_reader_is_refused_under_its_own_name(make_run: MakeRun, place: Path) -> None:
+    with pytest.raises(ValueError, match=r"^`reader` must .* \(model\.reader\)$"):
+        load_reader(str(place / "nowhere"), DATA)
+    with pytest.raises(ValueError, match=r"^`reader` must have been trained on the run's data.* \(model\.reader\)$"):
+        load_reader(str(make_run("other", data=OTHER_DATA)), DATA)

@@ -1,6 +1,7 @@
 """``genlab sample`` of the image models, from run folders whose weights are as they were initialised."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,9 @@ FOLDERS = {
     "vae20": ["experiment=vae", "model.latent_dim=20"],
     "dcgan": ["experiment=dcgan"],
     "classifier": ["experiment=classifier"],
+    "conditional": ["experiment=dcgan_conditional"],
+    "infogan": ["experiment=dcgan_infogan"],
+    "reported": ["experiment=dcgan_z1z2_report"],
 }
 
 
@@ -102,6 +106,55 @@ def test_results_depend_on_the_seed_alone(draw: Draw, runs: Path) -> None:
     draw("vae", "count=9", "seed=1")
     with Image.open(runs / "vae" / "samples" / "grid.png") as image:
         np.testing.assert_array_equal(np.asarray(image)[:88, :88], four[:88, :88])
+
+
+def test_digits_on_demand(draw: Draw, runs: Path) -> None:
+    whole, seven = draw("conditional", "count=4"), draw("conditional", "count=4", "digit=7")
+    assert set(seven) == {"grid.png"}
+    assert seven != whole
+    assert draw("conditional", "count=4", "digit=0") not in (whole, seven)
+    assert set(draw("conditional", "kind=[digits,identities,transfer]", "count=3")) == {
+        "digits.png",
+        "identities.png",
+        "transfer.png",
+    }
+    assert _size(runs, "conditional/samples/digits.png") == (10 * 86 + 2, 3 * 86 + 2)
+    assert set(draw("reported", "kind=identities", "count=2", "columns=5")) == {"identities.png"}
+    assert set(draw("infogan", "kind=digits", "count=2")) == {"digits.png"}
+
+
+def test_a_row_keeps_its_style_and_a_column_its_digit(draw: Draw, runs: Path) -> None:
+    """The first image of a row of ``transfer`` is the one that the others are in the style of."""
+    draw("conditional", "kind=transfer", "count=2", "seed=3")
+    draw("conditional", "count=2", "columns=2", "seed=3")
+    with (
+        Image.open(runs / "conditional/samples/transfer.png") as sheet,
+        Image.open(runs / "conditional/samples/grid.png") as grid,
+    ):
+        transfer, images = np.asarray(sheet), np.asarray(grid)[2 : 2 + 84 : 3, 2 : 2 + 84 : 3]
+    scale = 860 // (11 * 28)
+    row = transfer[4 : 4 + 28 * scale : scale]
+    assert any(np.array_equal(row[:, left : left + 28 * scale : scale], images) for left in range(60))
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("dcgan", ["digit=7"], r"`digit` must be left out for this dcgan: it has no digits that it could be asked for"),
+        ("vae", ["digit=7"], r"`digit` must be left out for this vae: it has no digits"),
+        ("infogan", ["digit=7"], r"`digit` must be left out for this dcgan: it has codes that nobody has named"),
+        ("conditional", ["digit=10"], r"`digit` must be in 0 \.\. 9; got 10 \(digit\)"),
+        ("conditional", ["digit=x"], r"`digit` must be an integer >= 0; got 'x' \(digit\)"),
+        ("conditional", ["kind=walk", "digit=1"], r"`digit` must be left out for kind=walk; got 1 \(digit\)"),
+        ("reported", ["kind=digits"], r"`kind` must be one of .*identities.*: it has no digits or codes to ask for"),
+        ("dcgan", ["kind=identities"], r"`kind` must be one of .*: it has latents without identity and style"),
+    ],
+)
+def test_who_cannot_be_asked_says_so(genlab, runs: Path, name: str, words: list[str], said: str) -> None:
+    answer = genlab("sample", f"run={runs / name}", *words)
+    assert answer.code == 2
+    assert re.search(said, answer.err), answer.err
+    assert not (runs / name / "samples").exists()
 
 
 def test_a_walk_is_a_sheet_a_strip_and_an_animation(draw: Draw, runs: Path) -> None:

@@ -10,8 +10,10 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from genlab.char_rnn.module import CharRnnModule
 from genlab.char_rnn.sampling import Draw
 from genlab.checks import at_least, positive
+from genlab.evaluation.words import lexicon, whole_words
 
 SAMPLES = logging.getLogger("genlab.samples")
+SMOOTHING = 0.9  # what an average keeps of itself from one sample to the next
 _HEADING = re.compile(r"^=== iteration (\d+) ", re.MULTILINE)
 
 
@@ -19,18 +21,30 @@ class TextSamples(Callback):
     """Every ``every`` iterations, draw ``length`` characters after half a frequent word of the corpus.
 
     The sample goes to ``samples/training.txt`` of the run folder, to loggers that take text, and to the log
-    ``genlab.samples``, from which the progress line shows it.
+    ``genlab.samples``, from which the progress line shows it. Logged: ``train/valid_words``, the share of the sample's
+    words that occur in the training text, and its exponential average over samples, ``train/smoothed_valid_words``.
     """
 
     def __init__(self, every: int = 100, length: int = 100, temperature: float = 0.8) -> None:
         self.every = at_least("every", every, 1, "callbacks.text_samples.every")
         self.length = at_least("length", length, 1, "callbacks.text_samples.length")
         self.draw = Draw(positive("temperature", temperature, "callbacks.text_samples.temperature"))
+        self.smoothed_valid_words: float | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The average so far."""
+        return {"smoothed_valid_words": self.smoothed_valid_words}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the average of a checkpoint."""
+        self.smoothed_valid_words = state_dict.get("smoothed_valid_words")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop samples that a resumed run will draw again."""
         self.path = Path(trainer.default_root_dir) / "samples" / "training.txt"
         self._last = trainer.global_step
+        data = getattr(trainer, "datamodule", None)
+        self._known = None if data is None else lexicon(data.train_text)
         self._rows: list[list[object]] = []
         self._logged = 0
         if self.path.is_file():
@@ -55,7 +69,19 @@ class TextSamples(Callback):
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{heading}\n{prompt}{text}\n\n")
         SAMPLES.info("%s", prompt + text)
+        self._log_words(pl_module, prompt + text)
         self._log_text(trainer, iteration, prompt, text)
+
+    def _log_words(self, pl_module: LightningModule, text: str) -> None:
+        """Log how many of the words are ones of the training text, where there is that and a whole word."""
+        found = whole_words(text)
+        if self._known is None or not found:
+            return
+        share = sum(word in self._known for word in found) / len(found)
+        before = share if self.smoothed_valid_words is None else self.smoothed_valid_words
+        self.smoothed_valid_words = SMOOTHING * before + (1 - SMOOTHING) * share
+        figures = {"train/valid_words": share, "train/smoothed_valid_words": self.smoothed_valid_words}
+        pl_module.log_dict({**figures, "step": float(pl_module.trainer.global_step)}, batch_size=1)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Hand over the table of all samples."""

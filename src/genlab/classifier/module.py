@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from genlab.checks import in_range, one_of
-from genlab.classifier.nets import DigitNet, refuse_other_images
+from genlab.classifier.nets import NETS, refuse_other_images
 from genlab.datasets.image_batches import Batch
 from genlab.eval_mode import eval_mode
 from genlab.precision import in_full
@@ -25,7 +25,7 @@ WARM_UP = 0.25  # the share of all iterations in which one_cycle's rate rises
 
 
 class ClassifierModule(pl.LightningModule):
-    """Trains a ``DigitNet`` on cross-entropy; ``embed`` and ``probabilities`` make it a judge of images.
+    """Trains one of ``nets.NETS`` on cross-entropy; ``embed`` and ``probabilities`` make it a judge of images.
 
     ``image_shape``, ``num_classes`` and ``iterations_per_pass`` come from the datamodule's ``facts()``. ``optimizer``
     makes a torch optimiser from parameters; ``lr_schedule`` is ``constant``, ``cosine`` (to zero) or ``one_cycle``
@@ -47,6 +47,7 @@ class ClassifierModule(pl.LightningModule):
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
         lr_schedule: str = "one_cycle",
+        net: str = "digit_net",
     ) -> None:
         super().__init__()
         refuse_other_images(image_shape)
@@ -56,7 +57,8 @@ class ClassifierModule(pl.LightningModule):
             "iterations_per_pass": iterations_per_pass,
         }
         self.num_classes = num_classes
-        self.net = DigitNet(num_classes, embedding_dim, dropout).to(memory_format=torch.channels_last)
+        make_net = NETS[one_of("net", net, NETS, "model.net")]
+        self.net = make_net(num_classes, embedding_dim, dropout).to(memory_format=torch.channels_last)
         self.make_optimizer = optimizer
         self.label_smoothing = in_range(
             "label_smoothing", label_smoothing, 0, 1, "model.label_smoothing", high_open=True

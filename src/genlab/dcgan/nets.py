@@ -8,7 +8,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from genlab.channels_last import Flatten, Unflatten
 from genlab.checks import at_least, in_range, one_of, refuse
+from genlab.transposed_convolution import ConvTranspose2d
 
 INITS = ("normal", "xavier")
 IMAGE_SHAPE = (1, 28, 28)
@@ -29,14 +31,14 @@ class Generator(nn.Module):
         side = 7 if num_layers == 3 else 4
         layers: list[nn.Module] = [
             nn.Linear(latent_dim, 128 * side * side),
-            nn.Unflatten(1, (128, side, side)),
+            Unflatten(1, (128, side, side)),
             nn.BatchNorm2d(128),
         ]
         if num_layers == 4:
-            layers += [nn.ConvTranspose2d(128, 128, 3, stride=2, padding=1), nn.BatchNorm2d(128), nn.ReLU()]
-        layers += [nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU()]
-        layers += [nn.ConvTranspose2d(64, 64, 4, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU()]
-        layers += [nn.ConvTranspose2d(64, 1, 3, stride=1, padding=1), nn.Tanh()]
+            layers += [ConvTranspose2d(128, 128, 3, stride=2, padding=1), nn.BatchNorm2d(128), nn.ReLU()]
+        layers += [ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU()]
+        layers += [ConvTranspose2d(64, 64, 4, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU()]
+        layers += [ConvTranspose2d(64, 1, 3, stride=1, padding=1), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         initialise(self, init)
 
@@ -50,25 +52,36 @@ class Discriminator(nn.Module):
     """Images (B, 1, 28, 28) in [-1, 1] to logits (B,): above zero for real ones.
 
     ``num_layers`` convolutions, 3 or 4, 3x3 with stride 2, each followed by LeakyReLU(0.2), dropout and batch norm.
+    ``in_channels`` counts the image and what is shown beside it; the logit is linear in ``feature_dim`` numbers.
     Raises ``ValueError`` for another ``num_layers``, a ``dropout`` outside [0, 1) or an unknown ``init``.
     """
 
-    def __init__(self, num_layers: int = 4, dropout: float = 0.0, init: str = "normal") -> None:
+    def __init__(self, num_layers: int = 4, dropout: float = 0.0, init: str = "normal", in_channels: int = 1) -> None:
         super().__init__()
         _three_or_four(num_layers, "model.discriminator.num_layers")
         share = in_range("dropout", dropout, 0, 1, "model.dropout", high_open=True)
-        channels = [1, 16, 32, 64, 128][: num_layers + 1]
+        channels = [at_least("in_channels", in_channels, 1, "model.design"), 16, 32, 64, 128][: num_layers + 1]
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.LeakyReLU(0.2)]
             layers += [nn.Dropout(share), nn.BatchNorm2d(after)]
         side = 4 if num_layers == 3 else 2
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * side * side, 1))
+        self.feature_dim = channels[-1] * side * side
+        self.layers = nn.Sequential(*layers, Flatten(), nn.Linear(self.feature_dim, 1))
         initialise(self, init)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """The logits (B,)."""
-        logits_B1: Tensor = self.layers(x_BCHW)
+        return self.logits(self.features(x_BCHW))
+
+    def features(self, x_BCHW: Tensor) -> Tensor:
+        """What the last layer is given (B, ``feature_dim``)."""
+        features_BD: Tensor = self.layers[:-1](x_BCHW)
+        return features_BD
+
+    def logits(self, features_BD: Tensor) -> Tensor:
+        """The logits (B,) of features."""
+        logits_B1: Tensor = self.layers[-1](features_BD)
         return logits_B1[:, 0]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genlab.checks import one_of, refuse
 from genlab.datasets.image_batches import as_floats
-from genlab.evaluation.image_protocols import ImageModel, Judge
+from genlab.evaluation.image_protocols import ImageModel, Judge, Steerable
 
 SPLITS = ("train", "val", "test")
 CHUNK = 500
@@ -93,6 +93,33 @@ class ImageData:
         owners = (model, self.judge)
         return self._once(key, owners, lambda: Scored(_drawn(model, count, seed), None, self.judge))
 
+    def asked(self, model: Steerable, count: int, seed: int) -> Scored:
+        """``count`` images of ``model``, as many of each label, with the labels that were asked for."""
+        labels = torch.arange(count) % model.num_labels
+        key = ("generated", "asked", id(model), id(self.judge), count, seed)
+
+        def make() -> Scored:
+            latents = model.draw_latents(count, seed=seed, label=labels)
+            return Scored(_decoded(model, latents), labels, self.judge)
+
+        return self._once(key, (model, self.judge), make)
+
+    def crossed(self, model: Steerable, count: int, styles: int, seed: int) -> Scored:
+        """``count`` // ``styles`` identities with the same ``styles``, row by row; the labels are the rows' numbers.
+
+        Identities and styles are drawn apart, so that no image is made of one latent point.
+        """
+        rows = count // styles
+        key = ("generated", "crossed", id(model), id(self.judge), rows, styles, seed)
+
+        def make() -> Scored:
+            drawn = model.draw_latents(rows + styles, seed=seed)
+            numbers = torch.arange(rows).repeat_interleave(styles)
+            z = model.combine(drawn[numbers], drawn[rows:].repeat(rows, 1))
+            return Scored(_decoded(model, z), numbers, self.judge)
+
+        return self._once(key, (model, self.judge), make)
+
     def real(self, split: str, count: int | None = None, seed: int = 0) -> Scored:
         """The images of ``split`` ("train", "val" or "test"), or ``count`` of them drawn without replacement.
 
@@ -165,10 +192,17 @@ def _floats(images: Tensor) -> Tensor:
 
 
 def _drawn(model: ImageModel, count: int, seed: int) -> Tensor:
-    images = model.sample(count, seed=seed)
+    return _bytes_of(model.sample(count, seed=seed), count, "sample")
+
+
+def _decoded(model: ImageModel, z: Tensor) -> Tensor:
+    return _bytes_of(model.decode(z), len(z), "decode")
+
+
+def _bytes_of(images: Tensor, count: int, made_by: str) -> Tensor:
     if len(images) != count:
-        raise ValueError(f"`sample` must return {count} images; got {len(images)} (model)")
+        raise ValueError(f"`{made_by}` must return {count} images; got {len(images)} (model)")
     broken = count - int(images.isfinite().flatten(1).all(dim=1).sum())
     if broken:
-        raise ValueError(f"`sample` must return finite images; got {broken} of {count} that are not (model)")
+        raise ValueError(f"`{made_by}` must return finite images; got {broken} of {count} that are not (model)")
     return to_bytes(images.detach().float().cpu())

@@ -32,6 +32,33 @@ class ImageModel(Protocol):
         ...
 
 
+class Steerable(ImageModel, Protocol):
+    """A generator whose latent points have an identity (what is drawn) and a style (how)."""
+
+    @property
+    def num_labels(self) -> int:
+        """Number K of labels that it can be asked for; 0 where it cannot be asked."""
+        ...
+
+    @property
+    def labels_are_digits(self) -> bool:
+        """Whether these are the classes of the data, or codes that nobody has named."""
+        ...
+
+    @property
+    def separable(self) -> bool:
+        """Whether its latent points have two such parts at all."""
+        ...
+
+    def draw_latents(self, count: int, *, seed: int, label: int | Tensor | None = None) -> Tensor:
+        """As of :class:`ImageModel`; of ``label``, one for all or (N,), where it is given."""
+        ...
+
+    def combine(self, identity: Tensor, style: Tensor) -> Tensor:
+        """Latent points (N, L) with the identity of one and the style of the other."""
+        ...
+
+
 class Autoencoder(ImageModel, Protocol):
     """A generator that can also be asked about an image. It makes images binary by itself where it has to."""
 

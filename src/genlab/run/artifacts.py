@@ -92,6 +92,15 @@ class RunFolder:
                 f"{data['name']} has {data['sha256']} (data)"
             )
 
+    def refuse_other_reader(self, sha256: str | None) -> None:
+        """Raise ``ValueError`` where another classifier helps to train than did, told by its checkpoint's SHA-256."""
+        file = self.path / "provenance.json"
+        before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        helped = before.get("reader", {}).get("checkpoint_sha256")
+        if helped not in (None, sha256):
+            rule = f"be the classifier that the run began with, checkpoint {helped[:12]}"
+            raise refuse("reader", rule, None if sha256 is None else sha256[:12], "model.reader")
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep every other process from training in the folder; raises ``ValueError`` while one does."""
@@ -158,13 +167,15 @@ def run_path(cfg: DictConfig) -> Iterator[Path]:
 
 
 def read_config(path: Path, argument: str) -> dict[str, Any]:
-    """A run's ``config.yaml``; raises ``ValueError`` naming ``argument`` for one that is missing or damaged."""
+    """A run's ``config.yaml``; ``ValueError`` naming the config path ``argument`` for one missing or damaged."""
     try:
         config = OmegaConf.to_container(OmegaConf.load(path))
     except (OSError, YAMLError, OmegaConfBaseException) as error:
-        raise refuse(argument, "be a run's folder with a readable config.yaml", str(path.parent), argument) from error
+        rule = "be a run's folder with a readable config.yaml"
+        raise refuse(argument.rpartition(".")[2], rule, str(path.parent), argument) from error
     if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
-        raise refuse(argument, "be a run's folder, with a run's config.yaml", str(path.parent), argument)
+        rule = "be a run's folder, with a run's config.yaml"
+        raise refuse(argument.rpartition(".")[2], rule, str(path.parent), argument)
     return {str(key): value for key, value in config.items()}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from genlab.evaluation.image_data import ImageData
 from genlab.run.evaluation_data import load_data
-from genlab.run.judge import LoadedJudge, load_judge
+from genlab.run.judge import LoadedJudge, load_classifier, load_judge, refuse_reader
 from genlab.run.trained import Trained
 
 
@@ -18,7 +18,7 @@ class Bench:
 
     def __init__(self) -> None:
         self._images: dict[tuple[Any, ...], ImageData] = {}
-        self._judges: dict[tuple[str, str], LoadedJudge | None] = {}
+        self._judges: dict[tuple[str, str], LoadedJudge] = {}
 
     def data_of(self, trained: Trained) -> tuple[Any, str]:
         """The data that a run is evaluated against, and their SHA-256; ``ValueError`` as of :func:`load_data`."""
@@ -39,5 +39,6 @@ class Bench:
             return load_judge(None, run, data_sha256)
         key = (path, data_sha256)
         if key not in self._judges:
-            self._judges[key] = load_judge(path, run, data_sha256)
+            self._judges[key] = load_classifier(Path(path).expanduser(), data_sha256, "judge")
+        refuse_reader(self._judges[key], run)
         return self._judges[key]

@@ -21,6 +21,7 @@ from genlab.run.artifacts import RunFolder
 from genlab.run.command_line import quoted, typed_words
 from genlab.run.config_values import optimizers
 from genlab.run.interrupt import Stop, StopOnSignal
+from genlab.run.judge import load_reader, said_of
 from genlab.run.last_checkpoint import save_checkpoint
 from genlab.run.loggers import make_loggers, open_loggers
 from genlab.run.outcome import Failed, Interrupted, Outcome
@@ -36,17 +37,20 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
     quieten()
     memory = "kept" if cfg.keep_memory and keep_freed_memory() else "left to the C library"
     pl.seed_everything(cfg.seed, verbose=False)
-    data, module = build(cfg)
+    data = instantiate(cfg.data)
+    reader = load_reader(cfg.model.get("reader"), str(data.provenance()["sha256"]))
+    module = make_module(cfg, data, None if reader is None else reader.module.net)
     if (precisions := getattr(module, "precisions", None)) is not None:
         one_of("precision", cfg.trainer.precision, precisions, "trainer.precision")
     stop = StopOnSignal(folder.last_checkpoint)
     trainer = _trainer(cfg, stop)
     if resume:
         folder.refuse_other_data(data.provenance())
+        folder.refuse_other_reader(None if reader is None else reader.sha256)
     checkpoint = folder.last_checkpoint if resume and folder.last_checkpoint.is_file() else None
     start = _first_iteration(checkpoint)
     with folder.locked(), stop.listening():
-        folder.create(config, provenance(cfg.seed, data.provenance(), memory))
+        folder.create(config, {**provenance(cfg.seed, data.provenance(), memory), **said_of(reader)})
         folder.write_status("running", start, {})
         print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
         outcome = _run(folder, trainer, module, data, config, checkpoint, start)
@@ -54,11 +58,20 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
     return outcome
 
 
-def build(cfg: DictConfig) -> tuple[Any, pl.LightningModule]:
-    """The datamodule, and the module that is handed the datamodule's facts and the optimiser."""
-    data = instantiate(cfg.data)
+def make_module(cfg: DictConfig, data: Any, reader: torch.nn.Module | None = None) -> pl.LightningModule:
+    """The module, handed the datamodule's facts, the optimiser and, if it wants one, the frozen classifier.
+
+    Raises ``ValueError`` where it wants one and there is none.
+    """
     _try_optimizers(cfg)
-    return data, instantiate(cfg.model, optimizer=instantiate(cfg.optimizer), **data.facts())
+    handed_in = {} if "reader" not in cfg.model else {"reader": reader}
+    module: pl.LightningModule = instantiate(
+        cfg.model, optimizer=instantiate(cfg.optimizer), **handed_in, **data.facts()
+    )
+    if getattr(module, "needs_reader", False) and reader is None:
+        how = "train one with `genlab train experiment=classifier_lenet`"
+        raise refuse("reader", "be a classifier's run", None, f"model.reader; {how}")
+    return module
 
 
 def _try_optimizers(cfg: DictConfig) -> None:

@@ -17,6 +17,9 @@ ELSEWHERE = (
 """Keys, with all below them, that say where a run is kept, what is looked at, and how it is shown."""
 
 
+LATER = {"model.net": "digit_net", "model.design": None, "model.reader": None}
+"""Keys that runs of an earlier genlab lack, and the value that those runs had in effect."""
+
 PRUNING = "pruning"
 """A callback that may have ended a run before its limits: such a run stands for no other."""
 
@@ -24,9 +27,11 @@ PRUNING = "pruning"
 def identity(config: Mapping[str, Any]) -> str:
     """SHA-256 of a resolved config without the keys of ``ELSEWHERE``: equal for runs that would come out the same.
 
-    A whole number counts as itself whether it was written as an integer or not.
+    A whole number counts as itself whether it was written as an integer or not, and a key that was not there before as
+    left out where it has the value that stood for it.
     """
-    flat = {key: _plain(value) for key, value in flatten(config).items() if not _is_elsewhere(key)}
+    leaves = flatten(config).items()
+    flat = {key: _plain(value) for key, value in leaves if not _is_elsewhere(key) and (key, value) not in LATER.items()}
     return sha256(json.dumps(flat, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -98,17 +98,17 @@ def model_name(trained: Trained) -> str:
 
 
 def _grid(request: Request) -> dict[str, Content]:
-    """Images from the prior, as near to a square as they come unless ``columns`` says otherwise."""
+    """Images from the prior, or of one digit, as near to a square as they come unless ``columns`` says otherwise."""
     count = request.whole("count")
     columns = _side(count) if request.settings["columns"] is None else request.whole("columns")
-    return {".png": _sheet(_generated(request, count), columns)}
+    return {".png": _sheet(_generated(request, count, asked_digit(request)), columns)}
 
 
 def _walk(request: Request) -> dict[str, Content]:
     """The way from latent to latent: every image on one sheet, some of them large, and all in motion."""
     interpolation = one_of("interpolation", request.settings["interpolation"], WAYS, "interpolation")
     points, steps = request.whole("points", 2), request.whole("steps")
-    images = _pixels(request.model.decode(walk(_stops(request, points), steps, interpolation)))
+    images = pixels_of(request.model.decode(walk(_stops(request, points), steps, interpolation)))
     some = np.linspace(0, len(images) - 1, min(STRIP, len(images))).round().astype(int)
     return {
         ".png": contact_sheet(images, _columns_without_gaps(len(images)), scale=1, gap=1),
@@ -148,8 +148,8 @@ def _manifold(request: Request) -> dict[str, Content]:
     side = request.whole("columns", 2)
     places = torch.special.ndtri((torch.arange(side, dtype=torch.float64) + 0.5) / side).float()
     up, right = torch.meshgrid(places.flip(0), places, indexing="ij")
-    images = _pixels(request.model.decode(torch.stack([right, up], dim=-1).reshape(-1, 2)))
-    return {".png": contact_sheet(images, side, scale=_scale(side), gap=0)}
+    images = pixels_of(request.model.decode(torch.stack([right, up], dim=-1).reshape(-1, 2)))
+    return {".png": contact_sheet(images, side, scale=scale_of(side), gap=0)}
 
 
 def _scatter(request: Request) -> dict[str, Content]:
@@ -165,10 +165,10 @@ def _reconstructions(request: Request) -> dict[str, Content]:
     """Test images, and below each what its encoding is decoded to."""
     columns = request.whole("columns")
     seen = request.data.real("test", request.whole("count"), request.seed)
-    both = _pixels(seen.floats()), _pixels(request.model.reconstruct(seen.floats()))
+    both = pixels_of(seen.floats()), pixels_of(request.model.reconstruct(seen.floats()))
     rows = [row for pair in zip(*(_rows(images, columns) for images in both), strict=True) for row in pair]
     titles = ["image", "reconstruction"] * (len(rows) // 2)
-    sheet = contact_sheet(np.concatenate(rows), rows[0].shape[0], scale=_scale(columns), row_titles=titles)
+    sheet = contact_sheet(np.concatenate(rows), rows[0].shape[0], scale=scale_of(columns), row_titles=titles)
     return {".png": sheet}
 
 
@@ -189,8 +189,21 @@ def _mistakes(request: Request) -> dict[str, Content]:
 # --- their parts -------------------------------------------------------------------------------------------------
 
 
-def _generated(request: Request, count: int) -> Pixels:
-    return _pixels(request.model.sample(count, seed=request.seed))
+def asked_digit(request: Request) -> int | None:
+    """The digit that was asked for; raises ``ValueError`` for one that there is not, and where a model has none."""
+    digit, model = request.settings["digit"], request.model
+    if digit is None:
+        return None
+    if lacking := _no_digits(model):
+        raise refuse("digit", f"be left out for this {model_name(request.trained)}: it has {lacking}", digit, "digit")
+    if at_least("digit", digit, 0, "digit") >= model.num_labels:
+        raise refuse("digit", f"be in 0 .. {model.num_labels - 1}", digit, "digit")
+    return int(digit)
+
+
+def _generated(request: Request, count: int, digit: int | None = None) -> Pixels:
+    asked = {} if digit is None else {"label": digit}
+    return pixels_of(request.model.sample(count, seed=request.seed, **asked))
 
 
 def _encoded(request: Request, seen: Scored) -> Tensor:
@@ -200,7 +213,8 @@ def _encoded(request: Request, seen: Scored) -> Tensor:
     return means
 
 
-def _pixels(images: Tensor) -> Pixels:
+def pixels_of(images: Tensor) -> Pixels:
+    """Floats in [0, 1] as bytes, in an array."""
     pixels: Pixels = to_bytes(images.detach().float().cpu()).numpy()
     return pixels
 
@@ -212,10 +226,11 @@ def _percent(share: Tensor) -> str:
 
 def _sheet(images: Pixels, columns: int, captions: list[str] | None = None) -> Image.Image:
     gap = 2 if captions is None else 8
-    return contact_sheet(images, columns, scale=_scale(columns), gap=gap, captions=captions)
+    return contact_sheet(images, columns, scale=scale_of(columns), gap=gap, captions=captions)
 
 
-def _scale(columns: int) -> int:
+def scale_of(columns: int) -> int:
+    """How often a sheet of so many columns is enlarged."""
     return min(MAX_SCALE, max(1, SHEET_WIDTH // (columns * 28)))
 
 
@@ -243,6 +258,12 @@ def _no_decoder(model: Any) -> str:
     return "" if hasattr(model, "decode") else "no latents to draw images from"
 
 
+def _no_digits(model: Any) -> str:
+    if not getattr(model, "num_labels", 0):
+        return "no digits that it could be asked for"
+    return "" if model.labels_are_digits else "codes that nobody has named, and no digits"
+
+
 def _no_encoder(model: Any) -> str:
     return "" if hasattr(model, "encode") else "no encoder"
 
@@ -261,7 +282,7 @@ def _no_answers(model: Any) -> str:
 
 
 KINDS = {
-    "grid": Kind(_grid, _no_decoder, {"count": 64, "columns": None}),
+    "grid": Kind(_grid, _no_decoder, {"count": 64, "columns": None, "digit": None}),
     "walk": Kind(_walk, _no_decoder, {"points": 10, "steps": 100, "interpolation": "linear", "from_images": False}),
     "labelled": Kind(_labelled, _no_decoder, {"count": 30, "columns": 6, "judge": None}),
     "manifold": Kind(_manifold, _no_map, {"columns": 20}),

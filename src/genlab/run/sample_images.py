@@ -9,10 +9,15 @@ from PIL import Image
 from genlab.checks import nearest_hint, refuse
 from genlab.reporting.figures import write_figure
 from genlab.reporting.sheets import save_animation, save_png
-from genlab.run.pictures import KINDS, Animation, Content, Request, model_name
+from genlab.run.control_pictures import CONTROL_KINDS
+from genlab.run.pictures import KINDS as EVERY_MODELS
+from genlab.run.pictures import Animation, Content, Request, model_name
 from genlab.run.trained import Trained
 
-SETTINGS = ("kind", "columns", "points", "steps", "interpolation", "from_images", "judge")
+KINDS = {**EVERY_MODELS, **CONTROL_KINDS}
+"""Every kind of picture, in the order in which a model's default is looked for."""
+
+SETTINGS = ("kind", "columns", "digit", "points", "steps", "interpolation", "from_images", "judge")
 """What a picture takes beside its number and seed."""
 
 

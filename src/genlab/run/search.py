@@ -164,7 +164,7 @@ def _joined(search: Search, trial: optuna.Trial) -> Plan:
     name = f"trial-{trial.number:04d}"
     with composing():
         job = Job(trial.number, name, arm, study.seeds[0], changes, first=False)
-        planned = job_of(study, job, f"{search.plan.name}", folder)
+        planned = job_of(study, job, search.plan.name, folder, search.plan.reader)
     if (monitor := planned.config["monitor"]) is not None:
         agrees = (planned.config["mode"] == "min") == (search.direction == "minimize")
         planned.config["callbacks"]["pruning"] = {

@@ -13,7 +13,7 @@ from genlab.checks import refuse
 from genlab.run.lock import only_one
 from genlab.run.outcome import Interrupted
 from genlab.run.study_line import StudyLine
-from genlab.run.study_plan import JUDGE, Plan, PlannedJob, make_plan
+from genlab.run.study_plan import Plan, PlannedJob, make_plan
 from genlab.run.study_records import is_done, read_record
 from genlab.run.study_words import StudyWords, split_words
 
@@ -45,17 +45,18 @@ def run_study(words: Sequence[str], launch: Launch) -> int:
 
 
 def _do(plan: Plan, typed: StudyWords, launch: Launch) -> None:
-    """Run every job that is not done: the judge's first, for the others wait for it."""
+    """Run every job that is not done: those of classifiers first, for the others wait for them."""
     from genlab.run.study_job import run_job
 
     pending = pending_jobs(plan)
     line = StudyLine(plan, pending, workers(typed.hydra))
     stopped = False
     with line.shown():
-        if pending and pending[0].key == JUDGE:
-            ended = run_job(plan.folder, JUDGE)
-            _stop_where(ended.state in ("failed", "interrupted"), ended.state, f"the judge: {ended.reason}", plan)
-            pending = pending[1:]
+        while pending and pending[0].job is None:
+            first, *pending = pending
+            ended = run_job(plan.folder, first.key)
+            why = f"{first.name}: {ended.reason} ({plan.job_file(first.key, 'log')})"
+            _stop_where(ended.state in ("failed", "interrupted"), ended.state, why, plan)
         if pending:
             stopped = _launch(plan, typed, launch, pending)
     _stop_where(stopped, "interrupted", _left(plan), plan)
@@ -140,7 +141,7 @@ def _stop_where(stopped: bool, state: str, why: str, plan: Plan) -> None:
     command = f"to go on: {command_of(plan)}"
     if state == "interrupted":
         raise Interrupted(f"interrupted: {why}; {command}")
-    raise RuntimeError(f"{why} ({plan.job_file(JUDGE, 'log')}); {command}")
+    raise RuntimeError(f"{why}; {command}")
 
 
 def command_of(plan: Plan) -> str:

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
-from omegaconf import OmegaConf
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
 from genlab.reporting.sections import duration
-from genlab.run.fit import build, quieten
+from genlab.run.fit import make_module, quieten
 from genlab.run.identity import identity, read_fast
 from genlab.run.study import pending_jobs
-from genlab.run.study_plan import Plan, PlannedJob, runs_root
+from genlab.run.study_plan import Plan, PlannedJob, compose_run, composing, runs_root
 
 TRIED = 3.0
 """Seconds that a model is trained for where no run like it has been done here."""
@@ -79,10 +81,23 @@ def cost(planned: PlannedJob, known: dict[str, float]) -> Cost:
     """What ``planned`` takes; where nothing like it is ``known``, it is trained for a moment."""
     quieten()
     pl.seed_everything(0, verbose=False)
-    data, module = build(OmegaConf.create(planned.config))
+    cfg = OmegaConf.create(planned.config)
+    data = instantiate(cfg.data)
+    module = make_module(cfg, data, _untrained_reader(cfg, data))
     parameters = sum(parameter.numel() for parameter in module.parameters())
     kind = kind_of(planned.config)
     return Cost(parameters, int(data.iterations_per_pass), known.get(kind) or _tried(module, data))
+
+
+def _untrained_reader(cfg: DictConfig, data: Any) -> torch.nn.Module | None:
+    """What takes as long as the reader that a model wants, which may not be there yet; None where it wants none."""
+    if cfg.model.get("reader") is None:
+        return None
+    with composing():
+        judge = compose_run(["experiment=classifier_lenet"])
+    reader = make_module(judge, data).net
+    assert isinstance(reader, torch.nn.Module)
+    return reader
 
 
 def iterations_of(config: dict[str, Any], cost: Cost) -> int:

@@ -10,7 +10,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import lru_cache
 from hashlib import sha256
@@ -66,7 +66,7 @@ def run_job(folder: Path, key: str) -> Ended:
 
 def _work(folder: Path, key: str, config: dict[str, Any], plan: Mapping[str, Any]) -> None:
     entry = next((each for each in plan["jobs"] if f"{each['number']:04d}" == key), None)
-    with _as_if_typed(entry, config):
+    with _as_if_typed(entry["overrides"] if entry is not None else plan["classifiers"][key], config):
         run = Path(config["run_dir"])
         if not _is_trained(run, config):
             train.main(OmegaConf.create(config))
@@ -172,9 +172,8 @@ def _saying_to(log: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _as_if_typed(entry: Mapping[str, Any] | None, config: Mapping[str, Any]) -> Iterator[None]:
+def _as_if_typed(overrides: Sequence[str], config: Mapping[str, Any]) -> Iterator[None]:
     """A block in which the process's command line is that of the single run: provenance names a command to repeat."""
-    overrides = list(entry["overrides"]) if entry is not None else ["experiment=classifier"]
     before = sys.argv
     sys.argv = ["genlab train", *overrides, as_word("run_dir", config["run_dir"])]
     try:

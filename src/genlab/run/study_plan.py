@@ -28,7 +28,8 @@ from genlab.run.train import make_absolute, plain
 from genlab.studies.folder import STUDY_FILE, read_plan
 from genlab.studies.study import Job, Study, at_budget, read_definition
 
-JUDGE = "judge"
+JUDGE, READER = "judge", "reader"
+CLASSIFIERS = {JUDGE: "the classifier that judges", READER: "the classifier that helps to train"}
 OF_THE_DATA = (
     "data.dataset",
     "data.root",
@@ -37,12 +38,12 @@ OF_THE_DATA = (
     "trainer.precision",
     "trainer.accelerator",
 )
-"""Typed keys that the judge's run takes too."""
+"""Typed keys that the judge's run and the reader's take too."""
 
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A job, the config of its run, and that run's identity; ``job`` is None for the classifier that judges."""
+    """A job, the config of its run, and that run's identity; ``job`` is None for a classifier that others wait for."""
 
     key: str
     job: Job | None
@@ -58,7 +59,7 @@ class PlannedJob:
     @property
     def name(self) -> str:
         """The run's name in the study."""
-        return self.job.name if self.job is not None else "the classifier that judges"
+        return self.job.name if self.job is not None else CLASSIFIERS[self.key]
 
     def moved_to(self, folder: Path) -> "PlannedJob":
         """The same job with its run in another folder."""
@@ -76,11 +77,12 @@ class Plan:
     study: Study
     jobs: tuple[PlannedJob, ...]
     judge: PlannedJob | None
+    reader: PlannedJob | None
     fail_fast: int | None
 
     def all_jobs(self) -> list[PlannedJob]:
-        """The judge's job, where there is one, and then every other."""
-        return [*([self.judge] if self.judge is not None else []), *self.jobs]
+        """The jobs of the judge and of the reader, where there is one, and then every other."""
+        return [*(each for each in (self.judge, self.reader) if each is not None), *self.jobs]
 
     def write(self, earlier: bool = False) -> None:
         """Write the plan into the study's folder; with ``earlier`` the jobs that a plan there has come before its own.
@@ -105,8 +107,16 @@ class Plan:
         if earlier and (self.folder / STUDY_FILE).is_file():
             jobs = [*read_plan(self.folder)["jobs"], *jobs]
         judge = os.path.relpath(self.judge.folder, self.folder) if self.judge is not None else None
-        content = {"name": self.name, "budget": self.budget, "definition": self.definition, "judge": judge}
-        write_json(self.folder / STUDY_FILE, {**content, "fail_fast": self.fail_fast, "jobs": jobs})
+        content = {
+            "name": self.name,
+            "budget": self.budget,
+            "definition": self.definition,
+            "judge": judge,
+            "classifiers": {each.key: list(each.overrides) for each in self.all_jobs() if each.job is None},
+            "fail_fast": self.fail_fast,
+            "jobs": jobs,
+        }
+        write_json(self.folder / STUDY_FILE, content)
 
     def job_file(self, key: str, ending: str) -> Path:
         """Where a job's config (``yaml``), record (``json``) or ``log`` lies."""
@@ -127,12 +137,12 @@ def make_plan(words: StudyWords) -> Plan:
     folder = runs_root() / name / budget
     finished = finished_runs(runs_root())
     with composing():
-        jobs = [job_of(study, job, name, folder) for job in study.jobs()]
-        judge = _judge(study, words, finished)
+        judge, reader = _judge(study, words, finished), _reader(study, finished)
+        jobs = [job_of(study, job, name, folder, reader) for job in study.jobs()]
     _refuse_unmeasured(study, jobs)
     measures = study.evaluate.get("measures") or []
     placed = tuple(_placed(planned, measures, finished) for planned in jobs)
-    return Plan(folder, name, budget, definition, study, placed, judge, _fail_fast(words.sweep["fail_fast"]))
+    return Plan(folder, name, budget, definition, study, placed, judge, reader, _fail_fast(words.sweep["fail_fast"]))
 
 
 def load_definition(name: str) -> dict[str, Any]:
@@ -171,11 +181,17 @@ def compose_run(overrides: Sequence[str]) -> DictConfig:
     return cfg
 
 
-def job_of(study: Study, job: Job, name: str, folder: Path) -> PlannedJob:
-    """``job`` composed, with its run in ``folder``. To be called within :func:`composing`."""
+def job_of(study: Study, job: Job, name: str, folder: Path, reader: PlannedJob | None = None) -> PlannedJob:
+    """``job`` composed, with its run in ``folder`` and, where its model wants one, with the study's reader.
+
+    To be called within :func:`composing`.
+    """
     overrides = [as_word(key, value) for key, value in job.overrides.items()]
-    place = folder / job.name
-    cfg = compose_run([*overrides, f"name={name}", f"budget={folder.name}", as_word("run_dir", str(place))])
+    place = [f"name={name}", f"budget={folder.name}", as_word("run_dir", str(folder / job.name))]
+    cfg = compose_run([*overrides, *place])
+    if reader is not None and _wants_reader(cfg):
+        overrides.append(as_word("model.reader", str(reader.folder)))
+        cfg = compose_run([*overrides, *place])
     OmegaConf.set_struct(cfg, False)
     cfg.study = {"experiment": job.overrides["experiment"]}
     for key, value in (study.evaluate.get("settings") or {}).items():
@@ -198,12 +214,31 @@ def _judge(study: Study, words: StudyWords, finished: Mapping[str, list[Path]]) 
         folder = Path(str(words.sweep["judge"])).expanduser().absolute()
         config = {**read_config(folder / "config.yaml", JUDGE), "run_dir": str(folder)}
         return PlannedJob(JUDGE, None, config, identity(config), ())
+    return _classifier(JUDGE, study, study.judge, finished)
+
+
+def _reader(study: Study, finished: Mapping[str, list[Path]]) -> PlannedJob | None:
+    """The classifier that helps to train generators, where the study has one."""
+    return _classifier(READER, study, study.reader, finished) if study.reader else None
+
+
+def _classifier(key: str, study: Study, changes: Mapping[str, Any], finished: Mapping[str, list[Path]]) -> PlannedJob:
+    """A classifier's run with these ``changes``, where it was done before or in a folder for all studies alike."""
     typed = {key: value for key, value in study.settings.items() if key in OF_THE_DATA}
-    overrides = [as_word(key, value) for key, value in {"experiment": "classifier", **typed, **study.judge}.items()]
-    cfg = compose_run([*overrides, "name=judge", as_word("run_dir", str(runs_root() / JUDGE))])
-    planned = _composed_job(JUDGE, None, cfg, overrides)
+    overrides = [as_word(key, value) for key, value in {"experiment": "classifier", **typed, **changes}.items()]
+    cfg = compose_run([*overrides, f"name={key}", as_word("run_dir", str(runs_root() / key))])
+    planned = _composed_job(key, None, cfg, overrides)
     there = finished.get(planned.identity, [])
-    return planned.moved_to(there[0] if there else runs_root() / JUDGE / planned.identity[:12])
+    return planned.moved_to(there[0] if there else runs_root() / key / planned.identity[:12])
+
+
+def _wants_reader(cfg: DictConfig) -> bool:
+    """Whether the run's model trains with a frozen classifier, and none was typed."""
+    design = cfg.model.get("design")
+    if design is None or cfg.model.reader is not None:
+        return False
+    wants: bool = hydra.utils.get_object(design._target_).needs_reader
+    return wants
 
 
 def _placed(planned: PlannedJob, measures: Sequence[str], finished: Mapping[str, list[Path]]) -> PlannedJob:

@@ -71,5 +71,6 @@ def _rebuild(config: DictConfig, record: dict[str, Any], path: Path) -> pl.Light
         raise ValueError(
             f"`checkpoint` must be of the run's model, {model}; {path} is of {record.get('model')!r} (checkpoint)"
         )
-    module: pl.LightningModule = instantiate(config.model, optimizer=instantiate(config.optimizer), **record["facts"])
+    handed_in = dict(record["facts"]) | ({"reader": None} if "reader" in config.model else {})  # for training alone
+    module: pl.LightningModule = instantiate(config.model, optimizer=instantiate(config.optimizer), **handed_in)
     return module

@@ -14,7 +14,7 @@ from genlab.studies.quantities import check_quantities
 BUDGETS = ("smoke", "quick", "full")
 MERGED = ("settings", "evaluate")
 """What a budget adds to, key by key; every other field it replaces."""
-IN_A_BUDGET = ("settings", "evaluate", "grid", "arms", "seeds", "judge", "samples", "figures")
+IN_A_BUDGET = ("settings", "evaluate", "grid", "arms", "seeds", "judge", "reader", "samples", "figures")
 
 Overrides = dict[str, Any]
 
@@ -45,6 +45,7 @@ class Study:
     arms: dict[str, Overrides]
     seeds: list[int]
     judge: Overrides
+    reader: Overrides
     evaluate: dict[str, Any]
     samples: list[dict[str, Any]]
     figures: list[Any]
@@ -120,7 +121,7 @@ def read_definition(definition: Mapping[str, Any]) -> Study:
 
 
 def _mappings() -> list[str]:
-    return ["claims", "quantities", "settings", "grid", "arms", "judge", "evaluate", "search"]
+    return ["claims", "quantities", "settings", "grid", "arms", "judge", "reader", "evaluate", "search"]
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

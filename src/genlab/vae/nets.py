@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from genlab.channels_last import Flatten, Unflatten
 from genlab.checks import at_least, refuse
+from genlab.transposed_convolution import ConvTranspose2d
 
 IMAGE_SHAPE = (1, 28, 28)
 
@@ -25,7 +27,7 @@ class Encoder(nn.Module):
             *[nn.Conv2d(1, 64, 3, stride=1, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
             *[nn.Conv2d(64, 64, 3, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
             *[nn.Conv2d(64, 128, 3, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(128)],
-            *[nn.Flatten(), nn.Linear(128 * 7 * 7, 100), nn.ReLU()],
+            *[Flatten(), nn.Linear(128 * 7 * 7, 100), nn.ReLU()],
         )
         self.mu = nn.Linear(100, latent_dim)
         self.logvar = nn.Linear(100, latent_dim)
@@ -47,10 +49,10 @@ class Decoder(nn.Module):
         at_least("latent_dim", latent_dim, 1, "model.latent_dim")
         self.layers = nn.Sequential(
             *[nn.Linear(latent_dim, 100), nn.ReLU()],
-            *[nn.Linear(100, 128 * 7 * 7), nn.ReLU(), nn.Unflatten(1, (128, 7, 7))],
-            *[nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
-            *[nn.ConvTranspose2d(64, 64, 4, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
-            nn.ConvTranspose2d(64, 1, 3, stride=1, padding=1),
+            *[nn.Linear(100, 128 * 7 * 7), nn.ReLU(), Unflatten(1, (128, 7, 7))],
+            *[ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
+            *[ConvTranspose2d(64, 64, 4, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
+            ConvTranspose2d(64, 1, 3, stride=1, padding=1),
         )
 
     def forward(self, z_BZ: Tensor) -> Tensor:

@@ -1,0 +1,210 @@
+"""Two designs in which a frozen classifier, the reader, tells the generator which digit it has drawn.
+
+Axes: B batch, M training images, Z latent, E embedding, K digits.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from genlab.checks import at_least, in_range, one_of, positive
+from genlab.dcgan.designs import Design, Label, Latents, Reader, Term, chosen_labels, room_for, warmed_up
+from genlab.precision import in_full
+
+PRIORS = ("embeddings", "normal")
+MATCHES = ("squared", "kl")
+CHUNK = 500  # images that the reader gets at once
+RIDGE = 1e-4  # of a variance of 1, so that a covariance of few images has a Cholesky factor
+UNFOLDED_LENGTH = 5.0  # of a digit's direction, beside noise of length sqrt(Z)
+
+
+class Guided(Design):
+    """A term of ``weight`` is added that reads the images: from pass ``start`` on, in full after ``warm_up`` more."""
+
+    needs_reader = True
+
+    def __init__(
+        self,
+        latent_dim: int,
+        num_classes: int = 10,
+        iterations_per_pass: int = 1,
+        weight: float = 1.0,
+        start: float = 0.0,
+        warm_up: float = 1.0,
+    ) -> None:
+        super().__init__(latent_dim, num_classes, iterations_per_pass)
+        self.weight = in_range("weight", weight, 0, math.inf, "model.design.weight")
+        self.start = in_range("start", start, 0, math.inf, "model.design.start")
+        self.warm_up = in_range("warm_up", warm_up, 0, math.inf, "model.design.warm_up")
+
+    def weight_at(self, iteration: int) -> float:
+        """The term's weight in the update after ``iteration``."""
+        return self.weight * warmed_up(iteration, self.iterations_per_pass, self.start, self.warm_up)
+
+
+class EmbeddingMatch(Guided):
+    """z = [z1, z2]: z1 is what the reader is to find in the image as its embedding, z2 is N(0, I).
+
+    With prior ``embeddings`` z1 is drawn as the reader's embeddings of real images are spread, a Gaussian a digit:
+    there is an image for every z1. With ``normal`` it is N(0, I), which almost never is the embedding of a digit.
+    ``match`` is what the term measures: ``squared`` is the mean squared difference of z1 and embedding (a coordinate's
+    variance is 1, so that 2 is what strangers have), ``kl`` the divergence in nats of the one's softmax from the
+    other's.
+    Raises ``ValueError`` for a name or size out of range.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        num_classes: int = 10,
+        iterations_per_pass: int = 1,
+        prior: str = "embeddings",
+        match: str = "squared",
+        embedding_dim: int = 50,
+        weight: float = 1.0,
+        start: float = 0.0,
+        warm_up: float = 1.0,
+    ) -> None:
+        super().__init__(latent_dim, num_classes, iterations_per_pass, weight, start, warm_up)
+        self.prior = one_of("prior", prior, PRIORS, "model.design.prior")
+        self.match = one_of("match", match, MATCHES, "model.design.match")
+        width = self.embedding_dim = at_least("embedding_dim", embedding_dim, 1, "model.design.embedding_dim")
+        room_for(latent_dim, width)
+        self.labels_are_digits = prior == "embeddings"
+        self.num_labels = num_classes if self.labels_are_digits else 0
+        self.noise_dim = latent_dim + 1
+        self.means_KE: Tensor
+        self.factors_KEE: Tensor
+        self.shares_K: Tensor
+        self.register_buffer("means_KE", torch.zeros(num_classes, width))
+        self.register_buffer("factors_KEE", torch.eye(width).repeat(num_classes, 1, 1))
+        self.register_buffer("shares_K", torch.full((num_classes,), 1 / num_classes))
+
+    def prepare(self, reader: Reader | None, images: Tensor, labels: Tensor) -> None:
+        """Learn how the reader's embeddings of each digit are spread."""
+        assert reader is not None
+        with torch.no_grad():
+            parts = [reader.embed(part.to(self.means_KE) / 255) for part in torch.split(images, CHUNK)]
+        embeddings_ME, labels = torch.cat(parts).double(), labels.to(self.means_KE.device)
+        ridge = RIDGE * torch.eye(self.embedding_dim, dtype=torch.float64, device=labels.device)
+        for k in range(self.num_classes):
+            of_k = embeddings_ME[labels == k]
+            self.shares_K[k] = len(of_k) / len(labels)
+            if len(of_k) > 1:
+                self.means_KE[k] = of_k.mean(0)
+                self.factors_KEE[k] = torch.linalg.cholesky(of_k.T.cov() + ridge)
+
+    def latents(self, noise: Tensor, labels: Label = None) -> Latents:
+        """z1 of a digit drawn as often as the data have it, by the last number of ``noise``."""
+        if self.prior == "normal":
+            return Latents(super().latents(noise[:, :-1], labels).z, None)
+        chosen = chosen_labels(noise[:, -1], labels, self.num_labels, self.shares_K)
+        z1, z2 = noise[:, : self.embedding_dim], noise[:, self.embedding_dim : -1]
+        spread = torch.einsum("bef,bf->be", self.factors_KEE[chosen].to(noise), z1)
+        return Latents(torch.cat([self.means_KE[chosen].to(noise) + spread, z2], dim=1), chosen)
+
+    def combine(self, identity: Tensor, style: Tensor) -> Tensor:
+        """z1 of one and z2 of the other."""
+        return torch.cat([identity[:, : self.embedding_dim], style[:, self.embedding_dim :]], dim=1)
+
+    def terms(
+        self, reader: Reader | None, fake: Tensor, latents: Latents, features: Tensor, iteration: int
+    ) -> dict[str, Term]:
+        """How far the embedding of each image is from its z1; nothing before ``start``."""
+        weight = self.weight_at(iteration)
+        if not weight:
+            return {}
+        assert reader is not None
+        found, wanted = in_full(reader.embed((fake + 1) / 2)), latents.z[:, : self.embedding_dim]
+        return {"loss_match": Term(difference(self.match, found, wanted), weight)}
+
+
+def difference(match: str, found: Tensor, wanted: Tensor) -> Tensor:
+    """How far embeddings ``found`` (B, E) are from those ``wanted``, by ``squared`` or ``kl``: the batch's mean."""
+    if match == "squared":
+        return F.mse_loss(found, wanted)
+    return F.kl_div(found.log_softmax(1), wanted.log_softmax(1), reduction="batchmean", log_target=True)
+
+
+class DigitMeans(Guided):
+    """z from N(m_k, I) with means m_k = 0, ``spacing``, 2 ``spacing`` ... in every coordinate, one a digit.
+
+    The reader's cross-entropy (nats) says how far the image is read as digit k. All means lie on one line, on which the
+    neighbours overlap: at 100 coordinates and a spacing of 0.5 one latent in ninety is nearer to another digit's mean.
+    With ``unfold`` the generator is given, for z itself, what z says by Bayes' rule: its digit's direction, one of K at
+    right angles (a mixture where z leaves a doubt), and what differs from that digit's mean. Without, it must cut a
+    line into K pieces itself. Raises ``ValueError`` for a number out of range.
+    """
+
+    labels_are_digits = True
+
+    def __init__(
+        self,
+        latent_dim: int,
+        num_classes: int = 10,
+        iterations_per_pass: int = 1,
+        spacing: float = 0.5,
+        unfold: bool = True,
+        weight: float = 1.0,
+        start: float = 0.0,
+        warm_up: float = 1.0,
+    ) -> None:
+        super().__init__(latent_dim, num_classes, iterations_per_pass, weight, start, warm_up)
+        room_for(latent_dim, num_classes)
+        self.num_labels = num_classes
+        self.noise_dim = latent_dim + 1
+        self.unfold = unfold
+        means_K = positive("spacing", spacing, "model.design.spacing") * torch.arange(num_classes)
+        directions_KZ = UNFOLDED_LENGTH * cosines(num_classes, latent_dim)
+        self.means_K: Tensor
+        self.directions_KZ: Tensor
+        self.register_buffer("means_K", means_K, persistent=False)
+        self.register_buffer("directions_KZ", directions_KZ, persistent=False)
+
+    def latents(self, noise: Tensor, labels: Label = None) -> Latents:
+        """``noise`` around a digit's mean; its last number draws the digit, each as likely as any other."""
+        chosen = chosen_labels(noise[:, -1], labels, self.num_labels)
+        return Latents(noise[:, :-1] + self.means_K[chosen].to(noise)[:, None], chosen)
+
+    def beliefs(self, z: Tensor) -> Tensor:
+        """The probability of each digit (B, K) given latents (B, Z): Bayes' rule, all digits as likely before."""
+        means_K = self.means_K.to(z)
+        return (z.sum(1, keepdim=True) * means_K - 0.5 * self.latent_dim * means_K**2).softmax(1)
+
+    def enter(self, z: Tensor) -> Tensor:
+        """The latents with their means unfolded into directions of their own; as they are without ``unfold``."""
+        if not self.unfold:
+            return z
+        beliefs_BK = self.beliefs(z)
+        mean_B1 = (beliefs_BK * self.means_K.to(z)).sum(1, keepdim=True)
+        return z - mean_B1 + beliefs_BK @ self.directions_KZ.to(z)
+
+    def combine(self, identity: Tensor, style: Tensor) -> Tensor:
+        """``style`` moved along the line of means to the place of ``identity``, on which alone beliefs depend."""
+        return style - style.mean(1, keepdim=True) + identity.mean(1, keepdim=True)
+
+    def terms(
+        self, reader: Reader | None, fake: Tensor, latents: Latents, features: Tensor, iteration: int
+    ) -> dict[str, Term]:
+        """The cross-entropy of what is read in each image with the digit asked for; nothing before ``start``."""
+        weight = self.weight_at(iteration)
+        if not weight:
+            return {}
+        assert reader is not None
+        assert latents.labels is not None
+        logits = in_full(reader.head(reader.embed((fake + 1) / 2)))
+        return {"loss_reading": Term(F.cross_entropy(logits, latents.labels), weight)}
+
+
+def cosines(count: int, length: int) -> Tensor:
+    """``count`` vectors (count, length) of length 1, at right angles to each other and to (1, 1, ...).
+
+    Rows 1 .. count of the discrete cosine transform (DCT-II). Raises ``ValueError`` for ``count`` >= ``length``.
+    """
+    room_for(length, count)
+    waves = torch.arange(1, count + 1, dtype=torch.float64)[:, None]
+    places = torch.arange(length, dtype=torch.float64) + 0.5
+    rows: Tensor = (2 / length) ** 0.5 * torch.cos(math.pi / length * waves * places)
+    return rows.float()
