@@ -14,7 +14,7 @@ from torch.distributions import Categorical, kl_divergence
 
 from genlab.dcgan.data import DcganDataModule
 from genlab.dcgan.designs import Conditional, Design, chosen_labels, one_hot, warmed_up
-from genlab.dcgan.guided import DigitMeans, EmbeddingMatch, cosines, difference
+from genlab.dcgan.guided import DigitMeans, EmbeddingMatch, cosines, divergence
 from genlab.dcgan.infogan import InfoGan
 from genlab.dcgan.module import DcganModule
 
@@ -40,13 +40,14 @@ DESIGNS: dict[str, Callable[..., Design]] = {
     "plain": Design,
     "conditional": Conditional,
     "match": partial(EmbeddingMatch, embedding_dim=EMBEDDING, warm_up=0),
-    "normal match": partial(EmbeddingMatch, embedding_dim=EMBEDDING, prior="normal", match="kl", warm_up=0),
+    "normal match": partial(EmbeddingMatch, embedding_dim=EMBEDDING, prior="normal", match="softmax", warm_up=0),
+    "squared match": partial(EmbeddingMatch, embedding_dim=EMBEDDING, match="squared", warm_up=0),
     "means": partial(DigitMeans, warm_up=0),
     "folded means": partial(DigitMeans, unfold=False, warm_up=0),
     "infogan": InfoGan,
 }
-LABELLED = ("conditional", "match", "means", "folded means", "infogan")
-GUIDED = ("match", "normal match", "means", "folded means")
+LABELLED = ("conditional", "match", "squared match", "means", "folded means", "infogan")
+GUIDED = ("match", "squared match", "normal match", "means", "folded means")
 
 
 @pytest.fixture(params=DESIGNS)
@@ -181,14 +182,49 @@ def test_z1_is_spread_as_the_readers_embeddings_of_each_digit_are() -> None:
     assert z2.std().item() == pytest.approx(1, abs=0.01)
 
 
-def test_the_difference_is_a_mean_square_or_a_divergence_of_two_softmaxes() -> None:
+def test_the_divergence_is_that_of_two_categorical_distributions() -> None:
     torch.manual_seed(0)
     found, wanted = torch.randn(5, 7, dtype=torch.float64), torch.randn(5, 7, dtype=torch.float64)
-    assert torch.allclose(difference("squared", found, wanted), ((found - wanted) ** 2).mean())
-    divergence = kl_divergence(Categorical(logits=wanted), Categorical(logits=found)).mean()
-    assert torch.allclose(difference("kl", found, wanted), divergence)
-    for match in ("squared", "kl"):
-        assert difference(match, found, found).item() == pytest.approx(0, abs=1e-12)
+    expected = kl_divergence(Categorical(logits=wanted), Categorical(logits=found)).mean()
+    assert torch.allclose(divergence(found, wanted), expected)
+    assert divergence(found, found).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_a_generator_is_given_round_noise_whatever_the_embeddings() -> None:
+    torch.manual_seed(0)
+    design = EmbeddingMatch(latent_dim=16, embedding_dim=EMBEDDING)
+    images = torch.randint(0, 256, (2000, 1, 28, 28), dtype=torch.uint8)
+    labels = torch.arange(2000) % 10
+    images[labels < 5] //= 2
+    design.prepare(Reader(), images, labels)
+    z = design.latents(torch.randn(40000, design.noise_dim)).z
+    assert not torch.allclose(z[:, :EMBEDDING].T.cov(), torch.eye(EMBEDDING), atol=0.2)
+    entered = design.enter(z)
+    assert torch.allclose(entered.mean(0), torch.zeros(16), atol=0.03)
+    assert torch.allclose(entered.T.cov(), torch.eye(16), atol=0.04)
+
+
+def test_a_reading_is_matched_where_the_reader_reads_the_same() -> None:
+    """The embedding may be another one, as long as the head reads the same digits in it."""
+    reader, design = Reader(), DESIGNS["match"](latent_dim=16)
+    latents = design.latents(noise(design, 6))
+    reader.head.weight.data[3:] = 0
+    unseen = torch.linalg.svd(reader.head.weight[:3]).Vh[-1]  # to a head that reads three of four dimensions
+    for embedding, expected in ((latents.z[:, :EMBEDDING] + 5 * unseen, 0.0), (torch.zeros(6, EMBEDDING), None)):
+        reader.body = nn.Sequential(nn.Flatten(), nn.Linear(784, 1), Says(embedding))
+        term = design.terms(reader, torch.zeros(6, 1, 28, 28), latents, embedding, 10)["loss_match"].value.item()
+        assert term == pytest.approx(expected, abs=1e-5) if expected is not None else term > 0.01
+
+
+class Says(nn.Module):
+    """Gives the same answer to everything."""
+
+    def __init__(self, answer: Tensor) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.answer
 
 
 # --- means -------------------------------------------------------------------------------------------------------
@@ -248,7 +284,12 @@ def test_terms_are_what_they_are_called_and_reach_the_image(name: str, design: D
     fake = (torch.rand(6, 1, 28, 28) * 2 - 1).requires_grad_()
     features = fake.flatten(1)[:, :8]
     terms = design.terms(reader, fake, latents, features, iteration=100)
-    expected = {"match": {"loss_match"}, "normal match": {"loss_match"}, "infogan": {"loss_code", "loss_continuous"}}
+    expected = {
+        "match": {"loss_match"},
+        "normal match": {"loss_match"},
+        "squared match": {"loss_match"},
+        "infogan": {"loss_code", "loss_continuous"},
+    }
     assert set(terms) == expected.get(name, {"loss_reading"} if "means" in name else set())
     for term in terms.values():
         (gradient,) = torch.autograd.grad(term.value, fake, retain_graph=True)
@@ -257,7 +298,7 @@ def test_terms_are_what_they_are_called_and_reach_the_image(name: str, design: D
         logits = reader.head(reader.embed((fake + 1) / 2))
         by_hand = -torch.stack([logits.log_softmax(1)[i, label] for i, label in enumerate(latents.labels.tolist())])  # type: ignore[union-attr]
         assert torch.allclose(terms["loss_reading"].value, by_hand.mean())
-    if name == "match":
+    if name == "squared match":
         found = reader.embed((fake + 1) / 2)
         assert torch.allclose(terms["loss_match"].value, ((found - latents.z[:, :EMBEDDING]) ** 2).mean())
 
@@ -281,7 +322,7 @@ def test_a_bad_number_is_refused_in_one_line() -> None:
         (lambda: DigitMeans(100, weight=-1), r"`weight` must .*\(model\.design\.weight\)"),
         (lambda: EmbeddingMatch(50), r"`latent_dim` must be above the 50 .*\(model\.latent_dim\)"),
         (lambda: EmbeddingMatch(100, prior="x"), r"`prior` must be one of embeddings, normal.*"),
-        (lambda: EmbeddingMatch(100, match="x"), r"`match` must be one of squared, kl.*"),
+        (lambda: EmbeddingMatch(100, match="x"), r"`match` must be one of reading, squared, softmax.*"),
         (lambda: InfoGan(12), r"`latent_dim` must be above the 12 .*"),
         (lambda: InfoGan(100, num_codes=1), r"`num_codes` must .*\(model\.design\.num_codes\)"),
         (lambda: Conditional(10), r"`latent_dim` must be above the 10 .*"),

@@ -14,7 +14,7 @@ from genlab.dcgan.designs import Design, Label, Latents, Reader, Term, chosen_la
 from genlab.precision import in_full
 
 PRIORS = ("embeddings", "normal")
-MATCHES = ("squared", "kl")
+MATCHES = ("reading", "squared", "softmax")
 CHUNK = 500  # images that the reader gets at once
 RIDGE = 1e-4  # of a variance of 1, so that a covariance of few images has a Cholesky factor
 UNFOLDED_LENGTH = 5.0  # of a digit's direction, beside noise of length sqrt(Z)
@@ -45,13 +45,16 @@ class Guided(Design):
 
 
 class EmbeddingMatch(Guided):
-    """z = [z1, z2]: z1 is what the reader is to find in the image as its embedding, z2 is N(0, I).
+    """z = [z1, z2]: z1 is an embedding, to be found in the image by the reader, and z2 is N(0, I).
 
     With prior ``embeddings`` z1 is drawn as the reader's embeddings of real images are spread, a Gaussian a digit:
-    there is an image for every z1. With ``normal`` it is N(0, I), which almost never is the embedding of a digit.
-    ``match`` is what the term measures: ``squared`` is the mean squared difference of z1 and embedding (a coordinate's
-    variance is 1, so that 2 is what strangers have), ``kl`` the divergence in nats of the one's softmax from the
-    other's.
+    there is an image for every z1. With ``normal`` it is N(0, I), which almost never is the embedding of a digit. The
+    generator is given z1 whitened, so that its noise is no less round than a plain GAN's.
+
+    ``match`` is what the term compares, the image's embedding e with z1: ``reading`` is the divergence (nats) of the
+    digits that the reader's head reads in e from those that it reads in z1; ``squared`` the mean squared difference of
+    e and z1 (a coordinate's variance is 1, so that 2 is what strangers have), which leaves z2 the less to decide the
+    better it is met; ``softmax`` the divergence of the softmax of e itself from that of z1, as if they were logits.
     Raises ``ValueError`` for a name or size out of range.
     """
 
@@ -61,7 +64,7 @@ class EmbeddingMatch(Guided):
         num_classes: int = 10,
         iterations_per_pass: int = 1,
         prior: str = "embeddings",
-        match: str = "squared",
+        match: str = "reading",
         embedding_dim: int = 50,
         weight: float = 1.0,
         start: float = 0.0,
@@ -78,6 +81,10 @@ class EmbeddingMatch(Guided):
         self.means_KE: Tensor
         self.factors_KEE: Tensor
         self.shares_K: Tensor
+        self.centre_E: Tensor
+        self.whitening_EE: Tensor
+        self.register_buffer("centre_E", torch.zeros(width))
+        self.register_buffer("whitening_EE", torch.eye(width))
         self.register_buffer("means_KE", torch.zeros(num_classes, width))
         self.register_buffer("factors_KEE", torch.eye(width).repeat(num_classes, 1, 1))
         self.register_buffer("shares_K", torch.full((num_classes,), 1 / num_classes))
@@ -95,6 +102,9 @@ class EmbeddingMatch(Guided):
             if len(of_k) > 1:
                 self.means_KE[k] = of_k.mean(0)
                 self.factors_KEE[k] = torch.linalg.cholesky(of_k.T.cov() + ridge)
+        if self.prior == "embeddings":
+            self.centre_E.copy_(embeddings_ME.mean(0))
+            self.whitening_EE.copy_(torch.linalg.cholesky(embeddings_ME.T.cov() + ridge).inverse())
 
     def latents(self, noise: Tensor, labels: Label = None) -> Latents:
         """z1 of a digit drawn as often as the data have it, by the last number of ``noise``."""
@@ -104,6 +114,13 @@ class EmbeddingMatch(Guided):
         z1, z2 = noise[:, : self.embedding_dim], noise[:, self.embedding_dim : -1]
         spread = torch.einsum("bef,bf->be", self.factors_KEE[chosen].to(noise), z1)
         return Latents(torch.cat([self.means_KE[chosen].to(noise) + spread, z2], dim=1), chosen)
+
+    def enter(self, z: Tensor) -> Tensor:
+        """[z1 whitened: mean 0 and covariance I over all digits, z2]."""
+        z1, z2 = z[:, : self.embedding_dim], z[:, self.embedding_dim :]
+        with torch.autocast(z.device.type, enabled=False):
+            whitened = (z1 - self.centre_E.to(z)) @ self.whitening_EE.to(z).T
+        return torch.cat([whitened, z2], dim=1)
 
     def combine(self, identity: Tensor, style: Tensor) -> Tensor:
         """z1 of one and z2 of the other."""
@@ -118,14 +135,16 @@ class EmbeddingMatch(Guided):
             return {}
         assert reader is not None
         found, wanted = in_full(reader.embed((fake + 1) / 2)), latents.z[:, : self.embedding_dim]
-        return {"loss_match": Term(difference(self.match, found, wanted), weight)}
+        if self.match == "squared":
+            return {"loss_match": Term(F.mse_loss(found, wanted), weight)}
+        if self.match == "reading":
+            found, wanted = in_full(reader.head(found)), in_full(reader.head(wanted))
+        return {"loss_match": Term(divergence(found, wanted), weight)}
 
 
-def difference(match: str, found: Tensor, wanted: Tensor) -> Tensor:
-    """How far embeddings ``found`` (B, E) are from those ``wanted``, by ``squared`` or ``kl``: the batch's mean."""
-    if match == "squared":
-        return F.mse_loss(found, wanted)
-    return F.kl_div(found.log_softmax(1), wanted.log_softmax(1), reduction="batchmean", log_target=True)
+def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
+    """KL(softmax(wanted) || softmax(logits)) in nats, both (B, N): the batch's mean."""
+    return F.kl_div(logits.log_softmax(1), wanted.log_softmax(1), reduction="batchmean", log_target=True)
 
 
 class DigitMeans(Guided):
