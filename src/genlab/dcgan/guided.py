@@ -48,8 +48,9 @@ class EmbeddingMatch(Guided):
     """z = [z1, z2]: z1 is an embedding, to be found in the image by the reader, and z2 is N(0, I).
 
     With prior ``embeddings`` z1 is drawn as the reader's embeddings of real images are spread, a Gaussian a digit:
-    there is an image for every z1. With ``normal`` it is N(0, I), which almost never is the embedding of a digit. The
-    generator is given z1 whitened, so that its noise is no less round than a plain GAN's.
+    there is an image for every z1. Around the digit's mean only ``spread`` of their standard deviation is drawn: at 1
+    z1 says half of how the digit looks, and the less it is the more is left to z2. With ``normal`` z1 is N(0, I), which
+    almost never is the embedding of a digit. The generator is given z1 whitened, as round as a plain GAN's noise.
 
     ``match`` is what the term compares, the image's embedding e with z1: ``reading`` is the divergence (nats) of the
     digits that the reader's head reads in e from those that it reads in z1; ``squared`` the mean squared difference of
@@ -66,6 +67,7 @@ class EmbeddingMatch(Guided):
         prior: str = "embeddings",
         match: str = "reading",
         embedding_dim: int = 50,
+        spread: float = 0.3,
         weight: float = 1.0,
         start: float = 0.0,
         warm_up: float = 1.0,
@@ -75,6 +77,7 @@ class EmbeddingMatch(Guided):
         self.match = one_of("match", match, MATCHES, "model.design.match")
         width = self.embedding_dim = at_least("embedding_dim", embedding_dim, 1, "model.design.embedding_dim")
         room_for(latent_dim, width)
+        self.spread = in_range("spread", spread, 0, 1, "model.design.spread")
         self.labels_are_digits = prior == "embeddings"
         self.num_labels = num_classes if self.labels_are_digits else 0
         self.noise_dim = latent_dim + 1
@@ -112,8 +115,8 @@ class EmbeddingMatch(Guided):
             return Latents(super().latents(noise[:, :-1], labels).z, None)
         chosen = chosen_labels(noise[:, -1], labels, self.num_labels, self.shares_K)
         z1, z2 = noise[:, : self.embedding_dim], noise[:, self.embedding_dim : -1]
-        spread = torch.einsum("bef,bf->be", self.factors_KEE[chosen].to(noise), z1)
-        return Latents(torch.cat([self.means_KE[chosen].to(noise) + spread, z2], dim=1), chosen)
+        around = self.spread * torch.einsum("bef,bf->be", self.factors_KEE[chosen].to(noise), z1)
+        return Latents(torch.cat([self.means_KE[chosen].to(noise) + around, z2], dim=1), chosen)
 
     def enter(self, z: Tensor) -> Tensor:
         """[z1 whitened: mean 0 and covariance I over all digits, z2]."""
@@ -152,9 +155,9 @@ class DigitMeans(Guided):
 
     The reader's cross-entropy (nats) says how far the image is read as digit k. All means lie on one line, on which the
     neighbours overlap: at 100 coordinates and a spacing of 0.5 one latent in ninety is nearer to another digit's mean.
-    With ``unfold`` the generator is given, for z itself, what z says by Bayes' rule: its digit's direction, one of K at
-    right angles (a mixture where z leaves a doubt), and what differs from that digit's mean. Without, it must cut a
-    line into K pieces itself. Raises ``ValueError`` for a number out of range.
+    With ``unfold`` the generator is given, for z itself, what z says by Bayes' rule: the direction of the likeliest
+    digit, one of K at right angles, and how z differs from that digit's mean. Without, it must cut a line into K pieces
+    itself. Raises ``ValueError`` for a number out of range.
     """
 
     labels_are_digits = True
@@ -196,9 +199,8 @@ class DigitMeans(Guided):
         """The latents with their means unfolded into directions of their own; as they are without ``unfold``."""
         if not self.unfold:
             return z
-        beliefs_BK = self.beliefs(z)
-        mean_B1 = (beliefs_BK * self.means_K.to(z)).sum(1, keepdim=True)
-        return z - mean_B1 + beliefs_BK @ self.directions_KZ.to(z)
+        digit = self.beliefs(z).argmax(1)
+        return z - self.means_K.to(z)[digit, None] + self.directions_KZ.to(z)[digit]
 
     def combine(self, identity: Tensor, style: Tensor) -> Tensor:
         """``style`` moved along the line of means to the place of ``identity``, on which alone beliefs depend."""
