@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, kl_divergence
 
 from genlab.dcgan.data import DcganDataModule
-from genlab.dcgan.designs import Conditional, Design, chosen_labels, one_hot, warmed_up
+from genlab.dcgan.designs import Conditional, Design, Made, chosen_labels, one_hot, warmed_up
 from genlab.dcgan.guided import DigitMeans, EmbeddingMatch, cosines, divergence
 from genlab.dcgan.infogan import InfoGan
 from genlab.dcgan.module import DcganModule
@@ -191,18 +191,21 @@ def test_the_divergence_is_that_of_two_categorical_distributions() -> None:
     assert divergence(found, found).item() == pytest.approx(0, abs=1e-12)
 
 
-def test_a_generator_is_given_round_noise_whatever_the_embeddings() -> None:
+def test_a_generator_is_given_digits_far_apart_and_round_noise_around_them() -> None:
     torch.manual_seed(0)
     design = EmbeddingMatch(latent_dim=16, embedding_dim=EMBEDDING, spread=1.0)
     images = torch.randint(0, 256, (2000, 1, 28, 28), dtype=torch.uint8)
     labels = torch.arange(2000) % 10
     images[labels < 5] //= 2
     design.prepare(Reader(), images, labels)
-    z = design.latents(torch.randn(40000, design.noise_dim)).z
-    assert not torch.allclose(z[:, :EMBEDDING].T.cov(), torch.eye(EMBEDDING), atol=0.2)
-    entered = design.enter(z)
-    assert torch.allclose(entered.mean(0), torch.zeros(16), atol=0.03)
-    assert torch.allclose(entered.T.cov(), torch.eye(16), atol=0.04)
+    z, digits = design.latents(torch.randn(60000, design.noise_dim))
+    assert digits is not None
+    z1, z2 = design.enter(z)[:, :EMBEDDING], design.enter(z)[:, EMBEDDING:]
+    assert torch.equal(z2, z[:, EMBEDDING:])
+    means = torch.stack([z1[digits == digit].mean(0) for digit in range(10)])
+    assert (means**2).sum(1).mean().sqrt().item() == pytest.approx(5, rel=0.05)
+    within = (z1 - means[digits]).T.cov()
+    assert torch.allclose(within / within.diagonal().mean(), torch.eye(EMBEDDING), atol=0.1)
 
 
 def test_a_reading_is_matched_where_the_reader_reads_the_same() -> None:
@@ -213,7 +216,9 @@ def test_a_reading_is_matched_where_the_reader_reads_the_same() -> None:
     unseen = torch.linalg.svd(reader.head.weight[:3]).Vh[-1]  # to a head that reads three of four dimensions
     for embedding, expected in ((latents.z[:, :EMBEDDING] + 5 * unseen, 0.0), (torch.zeros(6, EMBEDDING), None)):
         reader.body = nn.Sequential(nn.Flatten(), nn.Linear(784, 1), Says(embedding))
-        term = design.terms(reader, torch.zeros(6, 1, 28, 28), latents, embedding, 10)["loss_match"].value.item()
+        term = design.terms(reader, Made(torch.zeros(6, 1, 28, 28), latents, embedding, torch.zeros(6)), 10)[
+            "loss_match"
+        ].value.item()
         assert term == pytest.approx(expected, abs=1e-5) if expected is not None else term > 0.01
 
 
@@ -284,7 +289,7 @@ def test_terms_are_what_they_are_called_and_reach_the_image(name: str, design: D
     reader, latents = Reader(), design.latents(noise(design, 6))
     fake = (torch.rand(6, 1, 28, 28) * 2 - 1).requires_grad_()
     features = fake.flatten(1)[:, :8]
-    terms = design.terms(reader, fake, latents, features, iteration=100)
+    terms = design.terms(reader, Made(fake, latents, features, torch.full((6,), 99.0)), iteration=100)
     expected = {
         "match": {"loss_match"},
         "normal match": {"loss_match"},
@@ -309,11 +314,18 @@ def test_a_term_is_not_even_computed_before_its_start(name: str) -> None:
     design = DESIGNS[name](latent_dim=16, iterations_per_pass=10, weight=2.0, start=3.0)
     design.warm_up = 2.0  # type: ignore[assignment]
     latents, fake = design.latents(noise(design, 4)), torch.rand(4, 1, 28, 28)
-    assert design.terms(None, fake, latents, fake, 29) == {}
-    (term,) = design.terms(Reader(), fake, latents, fake, 40).values()
-    assert term.weight == pytest.approx(1.0)
-    (term,) = design.terms(Reader(), fake, latents, fake, 60).values()
-    assert term.weight == pytest.approx(2.0)
+    made = Made(fake, latents, fake, torch.full((4,), 99.0))
+    assert design.terms(None, made, 29) == {}
+    for iteration, weight in ((40, 1.0), (60, 2.0)):
+        (term,) = design.terms(Reader(), made, iteration).values()
+        assert term.weight == pytest.approx(weight)
+
+
+def test_a_term_counts_as_far_as_the_discriminator_is_taken_in() -> None:
+    gated, open_ = (DigitMeans(16, weight=3.0, start=0, warm_up=0, gated=gated) for gated in (True, False))
+    for logits, factor in (([-50.0, -50.0], 0.0), ([0.0, -50.0], 0.5), ([0.0, 0.0], 1.0), ([50.0, 50.0], 1.0)):
+        assert gated.weight_at(5, torch.tensor(logits)) == pytest.approx(3 * factor)
+        assert open_.weight_at(5, torch.tensor(logits)) == 3
 
 
 def test_a_bad_number_is_refused_in_one_line() -> None:

@@ -230,6 +230,8 @@ def image_data(judge: Any = None, train: int = 400, val: int = 120, test: int = 
         judge=LinearJudge() if judge is None else judge,
         judge_sha256="1234",
         judge_run="runs/classifier",
+        witness=LinearJudge(dim=4),
+        witness_sha256="5678",
     )
 
 

@@ -25,7 +25,8 @@ def listed(model: str) -> list[str]:
 
 CLASSIFIER = listed("classifier")
 STEERED = [name for name in listed("dcgan_control") if name != "dcgan"]
-NAMES = [*listed("vae"), *STEERED, *CLASSIFIER]
+WITNESSED = [name for name in listed("dcgan_witnessed") if name != "dcgan"]
+NAMES = [*listed("vae"), *STEERED, *WITNESSED, *CLASSIFIER]
 NO_JUDGE = {"memorisation", "elbo", "iw_bound", "active_units", "reconstruction", *CLASSIFIER}
 SMALL = {"count": 60, "styles": 6, "k": 4, "subsets": 5, "points": 3, "steps": 4}
 
@@ -121,7 +122,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(fakes: Sim
     model, measure = subject(name, fakes), small(name)
     result = measure(model, fakes.image_data())
     assert measure(model, fakes.image_data()) == result
-    if hasattr(measure, "seed") and name not in {"precision", "recall", "coverage", "density", "memorisation"}:
+    if hasattr(measure, "seed") and name not in {"precision", "recall", "coverage", "density", "memorisation", "judge_agreement"}:
         other = dataclasses.replace(measure, seed=4)(model, fakes.image_data())
         assert {**other, "seed": 3} != result
 
@@ -131,7 +132,14 @@ def test_counts_are_what_was_looked_at(fakes: SimpleNamespace, name: str) -> Non
     """A data set with fewer images than asked for is used whole, and the result says so."""
     data = fakes.image_data(train=50, val=20, test=30)
     result = small(name)(subject(name, fakes), data)
-    limits = {"fid_mnist_cnn": 60, "class_histogram": 60, "judge_confidence": 60, "memorisation": 60, "iw_bound": 30, **dict.fromkeys(STEERED, 60)}
+    limits = {
+        "fid_mnist_cnn": 60,
+        "class_histogram": 60,
+        "judge_confidence": 60,
+        "memorisation": 60,
+        "iw_bound": 30,
+        **dict.fromkeys(STEERED + WITNESSED, 60),
+    }
     assert result["count"] == limits.get(name, 50)
 
 

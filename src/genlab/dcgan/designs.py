@@ -43,6 +43,18 @@ class Term(NamedTuple):
     weight: float
 
 
+class Made(NamedTuple):
+    """What the generator has made in an update: ``images`` (B, 1, 28, 28) in [-1, 1] for ``latents``.
+
+    ``features`` (B, D) and ``logits`` (B,) are what the discriminator makes of them.
+    """
+
+    images: Tensor
+    latents: Latents
+    features: Tensor
+    logits: Tensor
+
+
 class Design(nn.Module):
     """Nothing added: z from N(0, I), images shown to the discriminator as they are. The others inherit from it.
 
@@ -104,14 +116,8 @@ class Design(nn.Module):
         """What the discriminator is shown of images (B, 1, 28, 28) with these labels (B,)."""
         return images
 
-    def terms(
-        self, reader: Reader | None, fake: Tensor, latents: Latents, features: Tensor, iteration: int
-    ) -> dict[str, Term]:
-        """What the generator minimises besides, by name.
-
-        ``fake`` (B, 1, 28, 28) in [-1, 1] are its images for ``latents``, ``features`` (B, D) what the discriminator
-        makes of them, and ``reader`` a frozen classifier.
-        """
+    def terms(self, reader: Reader | None, made: Made, iteration: int) -> dict[str, Term]:
+        """What the generator minimises besides, by name, in the update after ``iteration``."""
         return {}
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genlab.checks import at_least, in_range, one_of, positive
-from genlab.dcgan.designs import Design, Label, Latents, Reader, Term, chosen_labels, room_for, warmed_up
+from genlab.dcgan.designs import Design, Label, Latents, Made, Reader, Term, chosen_labels, room_for, warmed_up
 from genlab.precision import in_full
 
 PRIORS = ("embeddings", "normal")
@@ -21,7 +21,12 @@ UNFOLDED_LENGTH = 5.0  # of a digit's direction, beside noise of length sqrt(Z)
 
 
 class Guided(Design):
-    """A term of ``weight`` is added that reads the images: from pass ``start`` on, in full after ``warm_up`` more."""
+    """A term of ``weight`` is added that reads the images: from pass ``start`` on, in full after ``warm_up`` more.
+
+    ``gated``, it counts only as far as the discriminator is taken in: times twice the mean probability that it gives to
+    generated images of being real, 1 at most. A reader is easily pleased by what is no digit at all, and a generator
+    that pleases it before it draws digits never draws any: the discriminator wins for good.
+    """
 
     needs_reader = True
 
@@ -33,15 +38,20 @@ class Guided(Design):
         weight: float = 1.0,
         start: float = 0.0,
         warm_up: float = 1.0,
+        gated: bool = True,
     ) -> None:
         super().__init__(latent_dim, num_classes, iterations_per_pass)
+        self.gated = gated
         self.weight = in_range("weight", weight, 0, math.inf, "model.design.weight")
         self.start = in_range("start", start, 0, math.inf, "model.design.start")
         self.warm_up = in_range("warm_up", warm_up, 0, math.inf, "model.design.warm_up")
 
-    def weight_at(self, iteration: int) -> float:
-        """The term's weight in the update after ``iteration``."""
-        return self.weight * warmed_up(iteration, self.iterations_per_pass, self.start, self.warm_up)
+    def weight_at(self, iteration: int, fake_logits: Tensor) -> float:
+        """The term's weight in the update after ``iteration``, where the discriminator gives ``fake_logits`` (B,)."""
+        weight = self.weight * warmed_up(iteration, self.iterations_per_pass, self.start, self.warm_up)
+        if not (weight and self.gated):
+            return weight
+        return weight * min(1.0, 2 * float(in_full(fake_logits.detach()).sigmoid().mean()))
 
 
 class EmbeddingMatch(Guided):
@@ -50,7 +60,8 @@ class EmbeddingMatch(Guided):
     With prior ``embeddings`` z1 is drawn as the reader's embeddings of real images are spread, a Gaussian a digit:
     there is an image for every z1. Around the digit's mean only ``spread`` of their standard deviation is drawn: at 1
     z1 says half of how the digit looks, and the less it is the more is left to z2. With ``normal`` z1 is N(0, I), which
-    almost never is the embedding of a digit. The generator is given z1 whitened, as round as a plain GAN's noise.
+    almost never is the embedding of a digit. The generator is given z1 with its spread within digits made round and its
+    digits' means as far out as those of ``DigitMeans`` are.
 
     ``match`` is what the term compares, the image's embedding e with z1: ``reading`` is the divergence (nats) of the
     digits that the reader's head reads in e from those that it reads in z1; ``squared`` the mean squared difference of
@@ -71,8 +82,9 @@ class EmbeddingMatch(Guided):
         weight: float = 1.0,
         start: float = 0.0,
         warm_up: float = 1.0,
+        gated: bool = True,
     ) -> None:
-        super().__init__(latent_dim, num_classes, iterations_per_pass, weight, start, warm_up)
+        super().__init__(latent_dim, num_classes, iterations_per_pass, weight, start, warm_up, gated)
         self.prior = one_of("prior", prior, PRIORS, "model.design.prior")
         self.match = one_of("match", match, MATCHES, "model.design.match")
         width = self.embedding_dim = at_least("embedding_dim", embedding_dim, 1, "model.design.embedding_dim")
@@ -106,8 +118,11 @@ class EmbeddingMatch(Guided):
                 self.means_KE[k] = of_k.mean(0)
                 self.factors_KEE[k] = torch.linalg.cholesky(of_k.T.cov() + ridge)
         if self.prior == "embeddings":
+            within_ME = embeddings_ME - self.means_KE.double()[labels]
+            rounded_EE = torch.linalg.cholesky(within_ME.T.cov() + ridge).inverse()
             self.centre_E.copy_(embeddings_ME.mean(0))
-            self.whitening_EE.copy_(torch.linalg.cholesky(embeddings_ME.T.cov() + ridge).inverse())
+            far_K = ((self.means_KE - self.centre_E).double() @ rounded_EE.T).norm(dim=1)
+            self.whitening_EE.copy_(UNFOLDED_LENGTH / (self.shares_K.double() @ far_K**2).sqrt() * rounded_EE)
 
     def latents(self, noise: Tensor, labels: Label = None) -> Latents:
         """z1 of a digit drawn as often as the data have it, by the last number of ``noise``."""
@@ -119,7 +134,7 @@ class EmbeddingMatch(Guided):
         return Latents(torch.cat([self.means_KE[chosen].to(noise) + around, z2], dim=1), chosen)
 
     def enter(self, z: Tensor) -> Tensor:
-        """[z1 whitened: mean 0 and covariance I over all digits, z2]."""
+        """[z1 with a round spread around means that are far apart, z2]."""
         z1, z2 = z[:, : self.embedding_dim], z[:, self.embedding_dim :]
         with torch.autocast(z.device.type, enabled=False):
             whitened = (z1 - self.centre_E.to(z)) @ self.whitening_EE.to(z).T
@@ -129,15 +144,13 @@ class EmbeddingMatch(Guided):
         """z1 of one and z2 of the other."""
         return torch.cat([identity[:, : self.embedding_dim], style[:, self.embedding_dim :]], dim=1)
 
-    def terms(
-        self, reader: Reader | None, fake: Tensor, latents: Latents, features: Tensor, iteration: int
-    ) -> dict[str, Term]:
+    def terms(self, reader: Reader | None, made: Made, iteration: int) -> dict[str, Term]:
         """How far the embedding of each image is from its z1; nothing before ``start``."""
-        weight = self.weight_at(iteration)
+        weight = self.weight_at(iteration, made.logits)
         if not weight:
             return {}
         assert reader is not None
-        found, wanted = in_full(reader.embed((fake + 1) / 2)), latents.z[:, : self.embedding_dim]
+        found, wanted = in_full(reader.embed((made.images + 1) / 2)), made.latents.z[:, : self.embedding_dim]
         if self.match == "squared":
             return {"loss_match": Term(F.mse_loss(found, wanted), weight)}
         if self.match == "reading":
@@ -172,8 +185,9 @@ class DigitMeans(Guided):
         weight: float = 1.0,
         start: float = 0.0,
         warm_up: float = 1.0,
+        gated: bool = True,
     ) -> None:
-        super().__init__(latent_dim, num_classes, iterations_per_pass, weight, start, warm_up)
+        super().__init__(latent_dim, num_classes, iterations_per_pass, weight, start, warm_up, gated)
         room_for(latent_dim, num_classes)
         self.num_labels = num_classes
         self.noise_dim = latent_dim + 1
@@ -206,17 +220,15 @@ class DigitMeans(Guided):
         """``style`` moved along the line of means to the place of ``identity``, on which alone beliefs depend."""
         return style - style.mean(1, keepdim=True) + identity.mean(1, keepdim=True)
 
-    def terms(
-        self, reader: Reader | None, fake: Tensor, latents: Latents, features: Tensor, iteration: int
-    ) -> dict[str, Term]:
+    def terms(self, reader: Reader | None, made: Made, iteration: int) -> dict[str, Term]:
         """The cross-entropy of what is read in each image with the digit asked for; nothing before ``start``."""
-        weight = self.weight_at(iteration)
+        weight = self.weight_at(iteration, made.logits)
         if not weight:
             return {}
         assert reader is not None
-        assert latents.labels is not None
-        logits = in_full(reader.head(reader.embed((fake + 1) / 2)))
-        return {"loss_reading": Term(F.cross_entropy(logits, latents.labels), weight)}
+        assert made.latents.labels is not None
+        logits = in_full(reader.head(reader.embed((made.images + 1) / 2)))
+        return {"loss_reading": Term(F.cross_entropy(logits, made.latents.labels), weight)}
 
 
 def cosines(count: int, length: int) -> Tensor:

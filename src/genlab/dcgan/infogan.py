@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genlab.checks import at_least, in_range
-from genlab.dcgan.designs import Design, Label, Latents, Reader, Term, chosen_labels, one_hot, room_for
+from genlab.dcgan.designs import Design, Label, Latents, Made, Reader, Term, chosen_labels, one_hot, room_for
 from genlab.precision import in_full
 
 HIDDEN = 128  # units of the layer that reads the codes
@@ -62,15 +62,13 @@ class InfoGan(Design):
         """The categorical code of one with everything else of the other."""
         return torch.cat([style[:, : -self.num_labels], identity[:, -self.num_labels :]], dim=1)
 
-    def terms(
-        self, reader: Reader | None, fake: Tensor, latents: Latents, features: Tensor, iteration: int
-    ) -> dict[str, Term]:
+    def terms(self, reader: Reader | None, made: Made, iteration: int) -> dict[str, Term]:
         """How badly the codes are read back."""
-        assert latents.labels is not None
-        read = in_full(self.head(features))
+        assert made.latents.labels is not None
+        read = in_full(self.head(made.features))
         logits_BK, found_BC = read[:, : self.num_labels], read[:, self.num_labels :]
-        terms = {"loss_code": Term(F.cross_entropy(logits_BK, latents.labels), self.code_weight)}
+        terms = {"loss_code": Term(F.cross_entropy(logits_BK, made.latents.labels), self.code_weight)}
         if self.num_continuous:
-            wanted_BC = latents.z[:, self.free_dim : -self.num_labels]
+            wanted_BC = made.latents.z[:, self.free_dim : -self.num_labels]
             terms["loss_continuous"] = Term(0.5 * F.mse_loss(found_BC, wanted_BC), self.continuous_weight)
         return terms

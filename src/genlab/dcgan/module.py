@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from genlab.checks import at_least, in_range, one_of, refuse
 from genlab.datasets.image_batches import Batch
-from genlab.dcgan.designs import Design, Label, Latents, MakeDesign, Reader, Term
+from genlab.dcgan.designs import Design, Label, Latents, Made, MakeDesign, Reader, Term
 from genlab.dcgan.losses import (
     LOSSES,
     discriminator_loss,
@@ -184,8 +184,10 @@ class DcganModule(pl.LightningModule):
     ) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # its gradients are not needed, and cost a third of the step
         features = self.discriminator.features(shown)
-        loss = generator_loss(self.loss, in_full(self.discriminator.logits(features)))
-        terms = self.design.terms(self.reader, fake, latents, features, self.trainer.global_step)
+        logits = in_full(self.discriminator.logits(features))
+        loss = generator_loss(self.loss, logits)
+        made = Made(fake, latents, features, logits)
+        terms = self.design.terms(self.reader, made, self.trainer.global_step)
         optimizer.zero_grad()
         self.manual_backward(_weighted(loss, terms))
         self.discriminator.requires_grad_(True)

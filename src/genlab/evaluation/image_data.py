@@ -70,7 +70,8 @@ class Scored:
 class ImageData:
     """A data set in its three splits, and the classifier (``judge``) that generated images are shown to.
 
-    ``judge_sha256`` and ``judge_run`` say which one it is. ``warning`` is not empty where the data is a stand-in.
+    ``judge_sha256`` and ``judge_run`` say which one it is; ``witness`` is a second classifier, for what two must agree
+    on. ``warning`` is not empty where the data is a stand-in.
     """
 
     train: LabelledImages
@@ -82,6 +83,8 @@ class ImageData:
     judge: Judge | None = None
     judge_sha256: str | None = None
     judge_run: str | None = None
+    witness: Judge | None = None
+    witness_sha256: str | None = None
     _kept: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     def generated(self, model: ImageModel, count: int, seed: int) -> Scored:

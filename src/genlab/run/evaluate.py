@@ -77,6 +77,10 @@ def _hand_in_judge(cfg: DictConfig, trained: Trained, against: Any, data_sha256:
     if judge is not None:
         against.judge, against.judge_sha256, against.judge_run = judge.module, judge.sha256, str(judge.folder)
         print(f"judged by {judge.folder} ({judge.sha256[:12]})", flush=True)
+    if generates and cfg.witness is not None:
+        witness = bench.judge(cfg.witness, trained.folder, data_sha256)
+        assert witness is not None
+        against.witness, against.witness_sha256 = witness.module, witness.sha256
     return {"warning": against.warning} if against.warning else {}
 
 
@@ -84,7 +88,7 @@ def _refuse_nothing(left_out: list[str], count: int) -> None:
     """Say which measures could not be taken for want of a judge; raises ``ValueError`` where none was taken."""
     if not left_out:
         return
-    how = "train one with `genlab train experiment=classifier` and give its folder as judge=FOLDER"
+    how = "train one with `genlab train experiment=classifier` and give its folder as judge=FOLDER (a second: witness=)"
     if len(left_out) == count:
         raise ValueError(f"`judge` must be a classifier's run; got None, and none is nearby: {how} (judge)")
     print(f"left out for want of a classifier: {', '.join(left_out)}; {how}")

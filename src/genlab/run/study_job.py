@@ -28,7 +28,7 @@ from genlab.run.error_line import one_line
 from genlab.run.identity import identity, read_fast
 from genlab.run.mirror import mirror_results
 from genlab.run.outcome import Interrupted
-from genlab.run.study_plan import composing
+from genlab.run.study_plan import JUDGE, WITNESS, composing
 from genlab.run.study_records import job_file, read_record
 from genlab.run.study_words import as_word
 from genlab.studies.folder import read_plan
@@ -72,10 +72,10 @@ def _work(folder: Path, key: str, config: dict[str, Any], plan: Mapping[str, Any
             train.main(OmegaConf.create(config))
         if entry is None:
             return
-        judge = str((folder / plan["judge"]).resolve()) if plan["judge"] else None
+        judge, witness = (str((folder / plan[each]).resolve()) if plan.get(each) else None for each in (JUDGE, WITNESS))
         definition = plan["definition"]
         for checkpoint in ("best", *(f"epoch_{number:04d}" for number in _passes(definition, config))):
-            _evaluate(run, checkpoint, config["evaluators"], definition, judge)
+            _evaluate(run, checkpoint, config["evaluators"], definition, judge, witness)
         for sample in definition.get("samples") or [] if entry["first"] else []:
             _sample(run, sample, judge)
         mirror_results(run, config["logger"], definition)
@@ -95,7 +95,12 @@ def _passes(definition: Mapping[str, Any], config: Mapping[str, Any]) -> list[in
 
 
 def _evaluate(
-    run: Path, checkpoint: str, evaluators: Mapping[str, Any], definition: Mapping[str, Any], judge: str | None
+    run: Path,
+    checkpoint: str,
+    evaluators: Mapping[str, Any],
+    definition: Mapping[str, Any],
+    judge: str | None,
+    witness: str | None,
 ) -> None:
     """Take those of the study's measures that the run has, and that were not taken with these settings before."""
     wanted = (definition.get("evaluate") or {}).get("measures") or list(evaluators)
@@ -105,8 +110,8 @@ def _evaluate(
     ]
     if not missing:
         return
-    words = [as_word("run", str(run)), f"checkpoint={checkpoint}", as_word("only", missing), as_word("judge", judge)]
-    cfg = _composed("evaluate", words)
+    words = [as_word("run", str(run)), f"checkpoint={checkpoint}", as_word("only", missing)]
+    cfg = _composed("evaluate", [*words, as_word("judge", judge), as_word("witness", witness)])
     OmegaConf.set_struct(cfg, False)
     cfg.evaluators = {name: evaluators[name] for name in missing}
     evaluate.main(cfg, _BENCH)

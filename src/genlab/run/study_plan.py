@@ -28,8 +28,12 @@ from genlab.run.train import make_absolute, plain
 from genlab.studies.folder import STUDY_FILE, read_plan
 from genlab.studies.study import Job, Study, at_budget, read_definition
 
-JUDGE, READER = "judge", "reader"
-CLASSIFIERS = {JUDGE: "the classifier that judges", READER: "the classifier that helps to train"}
+JUDGE, READER, WITNESS = "judge", "reader", "witness"
+CLASSIFIERS = {
+    JUDGE: "the classifier that judges",
+    READER: "the classifier that helps to train",
+    WITNESS: "the second classifier that judges",
+}
 OF_THE_DATA = (
     "data.dataset",
     "data.root",
@@ -38,7 +42,7 @@ OF_THE_DATA = (
     "trainer.precision",
     "trainer.accelerator",
 )
-"""Typed keys that the judge's run and the reader's take too."""
+"""Typed keys that the runs of classifiers take too."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,13 @@ class Plan:
     jobs: tuple[PlannedJob, ...]
     judge: PlannedJob | None
     reader: PlannedJob | None
+    witness: PlannedJob | None
     fail_fast: int | None
 
     def all_jobs(self) -> list[PlannedJob]:
-        """The jobs of the judge and of the reader, where there is one, and then every other."""
-        return [*(each for each in (self.judge, self.reader) if each is not None), *self.jobs]
+        """The jobs of judge, reader and witness, where there is one, and then every other."""
+        classifiers = (self.judge, self.reader, self.witness)
+        return [*(each for each in classifiers if each is not None), *self.jobs]
 
     def write(self, earlier: bool = False) -> None:
         """Write the plan into the study's folder; with ``earlier`` the jobs that a plan there has come before its own.
@@ -106,17 +112,20 @@ class Plan:
         ]
         if earlier and (self.folder / STUDY_FILE).is_file():
             jobs = [*read_plan(self.folder)["jobs"], *jobs]
-        judge = os.path.relpath(self.judge.folder, self.folder) if self.judge is not None else None
         content = {
             "name": self.name,
             "budget": self.budget,
             "definition": self.definition,
-            "judge": judge,
+            "judge": self._place_of(self.judge),
+            "witness": self._place_of(self.witness),
             "classifiers": {each.key: list(each.overrides) for each in self.all_jobs() if each.job is None},
             "fail_fast": self.fail_fast,
             "jobs": jobs,
         }
         write_json(self.folder / STUDY_FILE, content)
+
+    def _place_of(self, planned: PlannedJob | None) -> str | None:
+        return None if planned is None else os.path.relpath(planned.folder, self.folder)
 
     def job_file(self, key: str, ending: str) -> Path:
         """Where a job's config (``yaml``), record (``json``) or ``log`` lies."""
@@ -137,12 +146,16 @@ def make_plan(words: StudyWords) -> Plan:
     folder = runs_root() / name / budget
     finished = finished_runs(runs_root())
     with composing():
-        judge, reader = _judge(study, words, finished), _reader(study, finished)
+        judge = _judge(study, words, finished)
+        reader = _classifier(READER, study, study.reader, finished)
+        witness = _classifier(WITNESS, study, study.witness, finished)
         jobs = [job_of(study, job, name, folder, reader) for job in study.jobs()]
     _refuse_unmeasured(study, jobs)
     measures = study.evaluate.get("measures") or []
     placed = tuple(_placed(planned, measures, finished) for planned in jobs)
-    return Plan(folder, name, budget, definition, study, placed, judge, reader, _fail_fast(words.sweep["fail_fast"]))
+    return Plan(
+        folder, name, budget, definition, study, placed, judge, reader, witness, _fail_fast(words.sweep["fail_fast"])
+    )
 
 
 def load_definition(name: str) -> dict[str, Any]:
@@ -208,22 +221,22 @@ def _composed_job(key: str, job: Job | None, cfg: DictConfig, overrides: Sequenc
 
 def _judge(study: Study, words: StudyWords, finished: Mapping[str, list[Path]]) -> PlannedJob | None:
     """The classifier that judges: the typed folder's run, or one that is trained for all studies alike."""
-    if not study.judge:
-        return None
-    if words.sweep["judge"] is not None:
+    if study.judge and words.sweep["judge"] is not None:
         folder = Path(str(words.sweep["judge"])).expanduser().absolute()
         config = {**read_config(folder / "config.yaml", JUDGE), "run_dir": str(folder)}
         return PlannedJob(JUDGE, None, config, identity(config), ())
     return _classifier(JUDGE, study, study.judge, finished)
 
 
-def _reader(study: Study, finished: Mapping[str, list[Path]]) -> PlannedJob | None:
-    """The classifier that helps to train generators, where the study has one."""
-    return _classifier(READER, study, study.reader, finished) if study.reader else None
+def _classifier(
+    key: str, study: Study, changes: Mapping[str, Any], finished: Mapping[str, list[Path]]
+) -> PlannedJob | None:
+    """A classifier's run with these ``changes``, where it was done before or in a folder for all studies alike.
 
-
-def _classifier(key: str, study: Study, changes: Mapping[str, Any], finished: Mapping[str, list[Path]]) -> PlannedJob:
-    """A classifier's run with these ``changes``, where it was done before or in a folder for all studies alike."""
+    None where there are no changes: the study does not want one.
+    """
+    if not changes:
+        return None
     typed = {key: value for key, value in study.settings.items() if key in OF_THE_DATA}
     overrides = [as_word(key, value) for key, value in {"experiment": "classifier", **typed, **changes}.items()]
     cfg = compose_run([*overrides, f"name={key}", as_word("run_dir", str(runs_root() / key))])

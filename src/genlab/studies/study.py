@@ -14,7 +14,7 @@ from genlab.studies.quantities import check_quantities
 BUDGETS = ("smoke", "quick", "full")
 MERGED = ("settings", "evaluate")
 """What a budget adds to, key by key; every other field it replaces."""
-IN_A_BUDGET = ("settings", "evaluate", "grid", "arms", "seeds", "judge", "reader", "samples", "figures")
+IN_A_BUDGET = ("settings", "evaluate", "grid", "arms", "seeds", "judge", "reader", "witness", "samples", "figures")
 
 Overrides = dict[str, Any]
 
@@ -46,6 +46,7 @@ class Study:
     seeds: list[int]
     judge: Overrides
     reader: Overrides
+    witness: Overrides
     evaluate: dict[str, Any]
     samples: list[dict[str, Any]]
     figures: list[Any]
@@ -121,7 +122,7 @@ def read_definition(definition: Mapping[str, Any]) -> Study:
 
 
 def _mappings() -> list[str]:
-    return ["claims", "quantities", "settings", "grid", "arms", "judge", "reader", "evaluate", "search"]
+    return ["claims", "quantities", "settings", "grid", "arms", "judge", "reader", "witness", "evaluate", "search"]
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
