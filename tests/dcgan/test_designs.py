@@ -191,21 +191,19 @@ def test_the_divergence_is_that_of_two_categorical_distributions() -> None:
     assert divergence(found, found).item() == pytest.approx(0, abs=1e-12)
 
 
-def test_a_generator_is_given_digits_far_apart_and_round_noise_around_them() -> None:
+def test_a_generator_is_given_round_embeddings_and_more_of_the_style() -> None:
     torch.manual_seed(0)
-    design = EmbeddingMatch(latent_dim=16, embedding_dim=EMBEDDING, spread=1.0)
+    design = EmbeddingMatch(latent_dim=16, embedding_dim=EMBEDDING, spread=1.0, style_gain=2.0)
     images = torch.randint(0, 256, (2000, 1, 28, 28), dtype=torch.uint8)
     labels = torch.arange(2000) % 10
     images[labels < 5] //= 2
     design.prepare(Reader(), images, labels)
-    z, digits = design.latents(torch.randn(60000, design.noise_dim))
-    assert digits is not None
+    z = design.latents(torch.randn(40000, design.noise_dim)).z
     z1, z2 = design.enter(z)[:, :EMBEDDING], design.enter(z)[:, EMBEDDING:]
-    assert torch.equal(z2, z[:, EMBEDDING:])
-    means = torch.stack([z1[digits == digit].mean(0) for digit in range(10)])
-    assert (means**2).sum(1).mean().sqrt().item() == pytest.approx(5, rel=0.05)
-    within = (z1 - means[digits]).T.cov()
-    assert torch.allclose(within / within.diagonal().mean(), torch.eye(EMBEDDING), atol=0.1)
+    assert torch.equal(z2, 2 * z[:, EMBEDDING:])
+    assert not torch.allclose(z[:, :EMBEDDING].T.cov(), torch.eye(EMBEDDING), atol=0.2)
+    assert torch.allclose(z1.mean(0), torch.zeros(EMBEDDING), atol=0.03)
+    assert torch.allclose(z1.T.cov(), torch.eye(EMBEDDING), atol=0.04)
 
 
 def test_a_reading_is_matched_where_the_reader_reads_the_same() -> None:

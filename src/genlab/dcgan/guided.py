@@ -58,10 +58,9 @@ class EmbeddingMatch(Guided):
     """z = [z1, z2]: z1 is an embedding, to be found in the image by the reader, and z2 is N(0, I).
 
     With prior ``embeddings`` z1 is drawn as the reader's embeddings of real images are spread, a Gaussian a digit:
-    there is an image for every z1. Around the digit's mean only ``spread`` of their standard deviation is drawn: at 1
-    z1 says half of how the digit looks, and the less it is the more is left to z2. With ``normal`` z1 is N(0, I), which
-    almost never is the embedding of a digit. The generator is given z1 with its spread within digits made round and its
-    digits' means as far out as those of ``DigitMeans`` are.
+    there is an image for every z1. Around the digit's mean only ``spread`` of their standard deviation is drawn. With
+    ``normal`` z1 is N(0, I), which almost never is the embedding of a digit. The generator is given z1 as whitening makes
+    the embeddings round, and z2 times ``style_gain``: with a spread and a gain of 1, z1 says half of how a digit looks.
 
     ``match`` is what the term compares, the image's embedding e with z1: ``reading`` is the divergence (nats) of the
     digits that the reader's head reads in e from those that it reads in z1; ``squared`` the mean squared difference of
@@ -78,7 +77,8 @@ class EmbeddingMatch(Guided):
         prior: str = "embeddings",
         match: str = "reading",
         embedding_dim: int = 50,
-        spread: float = 0.3,
+        spread: float = 0.5,
+        style_gain: float = 1.5,
         weight: float = 1.0,
         start: float = 0.0,
         warm_up: float = 1.0,
@@ -89,6 +89,7 @@ class EmbeddingMatch(Guided):
         self.match = one_of("match", match, MATCHES, "model.design.match")
         width = self.embedding_dim = at_least("embedding_dim", embedding_dim, 1, "model.design.embedding_dim")
         room_for(latent_dim, width)
+        self.style_gain = positive("style_gain", style_gain, "model.design.style_gain")
         self.spread = in_range("spread", spread, 0, 1, "model.design.spread")
         self.labels_are_digits = prior == "embeddings"
         self.num_labels = num_classes if self.labels_are_digits else 0
@@ -118,11 +119,8 @@ class EmbeddingMatch(Guided):
                 self.means_KE[k] = of_k.mean(0)
                 self.factors_KEE[k] = torch.linalg.cholesky(of_k.T.cov() + ridge)
         if self.prior == "embeddings":
-            within_ME = embeddings_ME - self.means_KE.double()[labels]
-            rounded_EE = torch.linalg.cholesky(within_ME.T.cov() + ridge).inverse()
             self.centre_E.copy_(embeddings_ME.mean(0))
-            far_K = ((self.means_KE - self.centre_E).double() @ rounded_EE.T).norm(dim=1)
-            self.whitening_EE.copy_(UNFOLDED_LENGTH / (self.shares_K.double() @ far_K**2).sqrt() * rounded_EE)
+            self.whitening_EE.copy_(torch.linalg.cholesky(embeddings_ME.T.cov() + ridge).inverse())
 
     def latents(self, noise: Tensor, labels: Label = None) -> Latents:
         """z1 of a digit drawn as often as the data have it, by the last number of ``noise``."""
@@ -134,11 +132,11 @@ class EmbeddingMatch(Guided):
         return Latents(torch.cat([self.means_KE[chosen].to(noise) + around, z2], dim=1), chosen)
 
     def enter(self, z: Tensor) -> Tensor:
-        """[z1 with a round spread around means that are far apart, z2]."""
+        """[z1 whitened, ``style_gain`` times z2]."""
         z1, z2 = z[:, : self.embedding_dim], z[:, self.embedding_dim :]
         with torch.autocast(z.device.type, enabled=False):
             whitened = (z1 - self.centre_E.to(z)) @ self.whitening_EE.to(z).T
-        return torch.cat([whitened, z2], dim=1)
+        return torch.cat([whitened, self.style_gain * z2], dim=1)
 
     def combine(self, identity: Tensor, style: Tensor) -> Tensor:
         """z1 of one and z2 of the other."""
