@@ -1,7 +1,7 @@
 """A transposed convolution whose bias gets its gradient as a plain sum.
 
-Where torch hands a transposed convolution to oneDNN, on a CPU, one thread sums the gradient of its bias element by
-element: in the decoders of 28x28 images that takes longer than the gradients of the weight and the input together
+Where torch hands a transposed convolution to oneDNN, on a CPU, the gradient of its bias is slow, and a second thread
+does not help: in the decoders of 28x28 images it takes longer than the gradients of the weight and the input together
 (docs/adr/0009). Nothing else about the layer differs.
 
 Axes: B batch, C channels, H rows, W columns.

@@ -59,8 +59,9 @@ class EmbeddingMatch(Guided):
 
     With prior ``embeddings`` z1 is drawn as the reader's embeddings of real images are spread, a Gaussian a digit:
     there is an image for every z1. Around the digit's mean only ``spread`` of their standard deviation is drawn. With
-    ``normal`` z1 is N(0, I), which almost never is the embedding of a digit. The generator is given z1 as whitening makes
-    the embeddings round, and z2 times ``style_gain``: with a spread and a gain of 1, z1 says half of how a digit looks.
+    ``normal`` z1 is N(0, I), which almost never is the embedding of a digit. The generator is given z1 as whitening
+    makes the embeddings round, and z2 times ``style_gain``: with a spread and a gain of 1, z1 says half of how a digit
+    looks.
 
     ``match`` is what the term compares, the image's embedding e with z1: ``reading`` is the divergence (nats) of the
     digits that the reader's head reads in e from those that it reads in z1; ``squared`` the mean squared difference of
