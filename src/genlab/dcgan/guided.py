@@ -35,7 +35,7 @@ class Guided(Design):
         latent_dim: int,
         num_classes: int = 10,
         iterations_per_pass: int = 1,
-        weight: float = 1.0,
+        weight: float = 2.0,
         start: float = 0.0,
         warm_up: float = 1.0,
         gated: bool = True,
@@ -80,7 +80,7 @@ class EmbeddingMatch(Guided):
         embedding_dim: int = 50,
         spread: float = 0.5,
         style_gain: float = 1.5,
-        weight: float = 1.0,
+        weight: float = 2.0,
         start: float = 0.0,
         warm_up: float = 1.0,
         gated: bool = True,
@@ -168,8 +168,8 @@ class DigitMeans(Guided):
     The reader's cross-entropy (nats) says how far the image is read as digit k. All means lie on one line, on which the
     neighbours overlap: at 100 coordinates and a spacing of 0.5 one latent in ninety is nearer to another digit's mean.
     With ``unfold`` the generator is given, for z itself, what z says by Bayes' rule: the direction of the likeliest
-    digit, one of K at right angles, and how z differs from that digit's mean. Without, it must cut a line into K pieces
-    itself. Raises ``ValueError`` for a number out of range.
+    digit, one of K at right angles, and how z differs from that digit's mean at right angles to all of them. Without, it
+    must cut a line into K pieces itself. Raises ``ValueError`` for a number out of range.
     """
 
     labels_are_digits = True
@@ -181,7 +181,7 @@ class DigitMeans(Guided):
         iterations_per_pass: int = 1,
         spacing: float = 0.5,
         unfold: bool = True,
-        weight: float = 1.0,
+        weight: float = 2.0,
         start: float = 0.0,
         warm_up: float = 1.0,
         gated: bool = True,
@@ -213,7 +213,10 @@ class DigitMeans(Guided):
         if not self.unfold:
             return z
         digit = self.beliefs(z).argmax(1)
-        return z - self.means_K.to(z)[digit, None] + self.directions_KZ.to(z)[digit]
+        directions_KZ, left = self.directions_KZ.to(z), z - self.means_K.to(z)[digit, None]
+        with torch.autocast(z.device.type, enabled=False):
+            in_their_plane = (left @ directions_KZ.T) @ directions_KZ / UNFOLDED_LENGTH**2
+        return left - in_their_plane + directions_KZ[digit]
 
     def combine(self, identity: Tensor, style: Tensor) -> Tensor:
         """``style`` moved along the line of means to the place of ``identity``, on which alone beliefs depend."""
