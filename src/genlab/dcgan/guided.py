@@ -168,8 +168,8 @@ class DigitMeans(Guided):
     The reader's cross-entropy (nats) says how far the image is read as digit k. All means lie on one line, on which the
     neighbours overlap: at 100 coordinates and a spacing of 0.5 one latent in ninety is nearer to another digit's mean.
     With ``unfold`` the generator is given, for z itself, what z says by Bayes' rule: the direction of the likeliest
-    digit, one of K at right angles, and how z differs from that digit's mean at right angles to all of them. Without, it
-    must cut a line into K pieces itself. Raises ``ValueError`` for a number out of range.
+    digit, one of K at right angles, and how z differs from that digit's mean at right angles to all of them. Without,
+    it must cut a line into K pieces itself. Raises ``ValueError`` for a number out of range.
     """
 
     labels_are_digits = True
