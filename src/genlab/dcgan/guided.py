@@ -17,7 +17,7 @@ PRIORS = ("embeddings", "normal")
 MATCHES = ("reading", "squared", "softmax")
 CHUNK = 500  # images that the reader gets at once
 RIDGE = 1e-4  # of a variance of 1, so that a covariance of few images has a Cholesky factor
-UNFOLDED_LENGTH = 5.0  # of a digit's direction, beside noise of length sqrt(Z)
+UNFOLDED_LENGTH = 3.0  # of a digit's direction: that of ten coordinates of a label with the variance of noise
 
 
 class Guided(Design):
