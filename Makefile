@@ -17,7 +17,7 @@ PRECISION  ?= $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo bf16-m
 DEMO_MODELS := char_rnn classifier dcgan vae
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-quick clean
+.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-full bench-check bench-quick torture clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,11 +107,25 @@ format: install ## format the code with ruff
 golden: install ## make the golden runs anew (say in the commit why they changed)
 	@$(BIN)/python -m pytest tests/*/test_golden.py --regenerate-golden -q
 
-bench: install ## compare speeds with what people would use instead, a few minutes
+bench: install ## compare speeds with what people would use instead, a quarter of an hour
 	@$(BIN)/python -m genlab.benchmarks
 
-bench-quick: install ## the same in seconds, to see that it runs
+bench-full: install ## the same with more rounds, and how cost grows: hours rather than minutes
+	@$(BIN)/python -m genlab.benchmarks --full
+
+bench-check: install ## measure, and say what is slower than in bench/reference.json beyond the noise
+	@$(BIN)/python -m genlab.benchmarks --check bench/reference.json
+
+bench-quick: install ## the same at tiny sizes, to see that it runs
 	@$(BIN)/python -m genlab.benchmarks --quick
+
+# make torture KILLS=50 SEED=1 MODELS=vae,dcgan
+KILLS  ?= 20
+SEED   ?= 0
+MODELS ?= char_rnn,classifier,dcgan,vae
+
+torture: install ## kill, stop and spoil trainings, see that nothing is lost, and write docs/reliability.md; minutes
+	@$(BIN)/python -m genlab.torture --kills $(KILLS) --models $(MODELS) --seed $(SEED) --write-docs
 
 clean: ## remove the environment and caches, but no run and no data
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,25 +1,30 @@
 """The table and the files, on made-up figures."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.console import Console
 
 import genlab
+from genlab.benchmarks.curves import Curve
 from genlab.benchmarks.record import (
     HEADINGS,
     TABLE_BEGINS,
     TABLE_ENDS,
     Record,
     markdown,
+    memory_rows,
     print_table,
+    read_record,
     rows,
     write_docs,
     write_record,
 )
-from genlab.benchmarks.rounds import Case, compare
+from genlab.benchmarks.rounds import Case, at_most, compare
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def record() -> Record:
     ]
     versions = {"python": "3.11.2", "torch": "2.14.1", "numpy": "2.4.6", "numba": "0.68.1"}
     machine = {"processor": "a made-up CPU", "cores": 2, "capability": "AVX2"}
-    return Record("2026-01-31T12:00:00+00:00", 200.0, 2, False, "0123456789abcdef", True, versions, machine, cases)
+    return Record("2026-01-31T12:00:00+00:00", 200.0, 2, "bench", "0123456789abcdef", True, versions, machine, cases)
 
 
 def test_rows(record: Record) -> None:
@@ -63,7 +68,43 @@ def test_rows(record: Record) -> None:
 def test_large_ratios_have_one_digit(record: Record) -> None:
     rates = {"we": [20_000.0], "they": [900.0]}
     (row,) = rows([Case("w", "s", "u", rates, [compare(rates, "we", "they", 20)])])
-    assert row[5] == "22.2 (22.2 to 22.2)"
+    assert row[5] == "22.2 (22.2 to 22.2), one round"
+
+
+def test_seconds_limits_and_comparisons_without_a_target() -> None:
+    seconds = {"we": [4.0, 5.0], "they": [8.0, 10.0]}
+    found = compare(seconds, "we", "they", None, less_is_better=True)
+    rows_ = rows([Case("start", "s", "s", seconds, [found], limits=[at_most(seconds, "we", 6.0)])])
+    assert rows_[0] == ("start (s)", "s", "they", "4.50", "9.0", "2.00 (2.00 to 2.00)", "", "")
+    assert rows_[1] == ("start (s)", "s", "nobody", "4.50", "", "", "6 s at most", "yes")
+
+
+def test_memory_has_a_table_of_its_own(record: Record) -> None:
+    case = Case("w", "s", "s", {"we": [1.0]}, [], peaks={"we": 1234.4, "they": 99.6})
+    assert memory_rows([case]) == [("w", "s", "we", "1,234"), ("w", "s", "they", "100")]
+    text = markdown(replace(record, cases=[case], warnings=["these are not MNIST"]))
+    assert "| w | s | we | 1,234 |" in text
+    assert "these are not MNIST" in text
+
+
+def test_a_record_is_read_as_it_was_written(record: Record, tmp_path: Path) -> None:
+    curve = Curve("runs", "runs", "seconds", "a sweep", [1.0, 2.0], {"we": [[1.0], [2.0]]})
+    limits = [at_most({"we": [3.0]}, "we", 6.0)]
+    whole = replace(record, curves=[curve], cases=[replace(record.cases[0], limits=limits), record.cases[1]])
+    write_record(tmp_path / "r.json", whole)
+    assert read_record(tmp_path / "r.json") == whole
+
+
+def test_curves_are_drawn_beside_the_docs(record: Record, tmp_path: Path) -> None:
+    path = tmp_path / "benchmarks.md"
+    path.write_text(f"{TABLE_BEGINS}\n{TABLE_ENDS}\n")
+    curve = Curve(
+        "runs", "runs", "seconds", "a sweep", [1.0, 2.0], {"we": [[1.0, 1.1], [2.0, 2.1]], "they": [[3.0], [6.0]]}
+    )
+    write_docs(path, replace(record, curves=[curve]))
+    assert "(benchmarks/runs.png)" in path.read_text()
+    with Image.open(tmp_path / "benchmarks" / "runs.png") as image:
+        assert image.width > 500
 
 
 def test_markdown_is_one_table_and_its_conditions(record: Record) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from genlab.benchmarks.rounds import alternate, compare, ratio, thread_settings, torch_threads, with_threads
+from genlab.benchmarks.rounds import alternate, at_most, compare, ratio, thread_settings, torch_threads, with_threads
 
 
 def test_everybody_has_a_turn_a_round_and_the_order_is_turned_around() -> None:
@@ -45,6 +45,22 @@ def test_a_peer_counts_at_its_fastest_setting() -> None:
 def test_a_peer_without_settings() -> None:
     found = compare({"we": [6.0], "px": [3.0]}, "we", "px", target=2.0)
     assert (found.setting, found.ratio.median, found.reached) == ("", 2.0, True)
+
+
+def test_where_less_is_better_the_peer_counts_at_its_shortest() -> None:
+    seconds = {"we": [2.0, 2.0, 2.5], "p, 0 workers": [8.0, 7.0, 10.0], "p, 2 workers": [20.0, 5.0, 20.0]}
+    found = compare(seconds, "we", "p", target=3.9, less_is_better=True)
+    assert (found.setting, found.our_rate, found.peer_rate) == ("0 workers", 2, 8)
+    assert found.ratio.median == pytest.approx(4)
+    assert found.reached
+    assert compare(seconds, "we", "p", None, less_is_better=True).reached is None
+
+
+def test_a_limit_holds_for_the_median() -> None:
+    assert at_most({"we": [0.5, 0.9, 3.0]}, "we", 1.0).reached
+    found = at_most({"we": [0.5, 1.1, 3.0]}, "we", 1.0)
+    assert not found.reached
+    assert (found.found.lowest, found.found.median, found.found.highest) == (0.5, 1.1, 3.0)
 
 
 def test_threads_are_set_for_the_call_and_given_back() -> None:

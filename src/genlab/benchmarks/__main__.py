@@ -1,73 +1,80 @@
-"""``python -m genlab.benchmarks``: measure everything, print the table, save the rounds; ``--quick`` for a try."""
+"""``python -m genlab.benchmarks``: measure genlab beside its peers, print the tables, save every round."""
 
 import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 import genlab
-from genlab.benchmarks.loading import loading_case
-from genlab.benchmarks.record import Record, print_table, write_docs, write_record
+from genlab.benchmarks.cases import CASES, chosen
+from genlab.benchmarks.check import verdict
+from genlab.benchmarks.curves import Curve
+from genlab.benchmarks.plan import Plan, data_root, dataset_in, fastest_precision
+from genlab.benchmarks.record import Record, print_table, read_record, write_docs, write_record
 from genlab.benchmarks.rounds import Case
-from genlab.benchmarks.sampling import sampling_cases
-from genlab.benchmarks.training import Setting, training_case
 from genlab.run.provenance import commit, machine, versions
 
-# The report's own sizes, one window an iteration; and batches of 64, in which a step takes fewer windows.
-SETTINGS = (
-    Setting(100, 20),
-    Setting(256, 20),
-    Setting(256, 50),
-    Setting(512, 50),
-    Setting(256, 50, batch_size=64, windows_per_step=20, warm_up=20, updates=100, slice_seconds=1.0),
-)
-QUICK_SETTINGS = (
-    Setting(16, 10, windows_per_step=10, warm_up=10, updates=20, slice_seconds=0.02),
-    Setting(16, 10, batch_size=64, windows_per_step=10, warm_up=10, updates=20, slice_seconds=0.02),
-)
-SAMPLING_TARGETS = {1: 5.0, 64: 20.0}
+TOP = Path(genlab.__file__).parents[2]
+ROUNDS = {"quick": 2, "bench": 3, "full": 9}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0, or 2 where a file cannot be written as asked. A target that is missed is no error."""
+    """Run the command. A target that is missed is no error.
+
+    Returns 0; 1 where a case could not be measured or ``--check`` finds something slower; 2 for a wrong command.
+    """
     options = _options(argv)
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=150)
-    rounds = 2 if options.quick else options.rounds
-    began = time.monotonic()
-    cases = []
-    for case in _cases(options.quick, rounds):
-        console.print(f"[{time.monotonic() - began:4.0f} s] measured {case.what}, {case.size}", markup=False)
-        cases.append(case)
-    record = _record(cases, rounds, options.quick, time.monotonic() - began)
-    print_table(console, record)
+        console = Console(highlight=False, width=180)
     try:
-        write_record(options.output, record)
+        names = chosen(options.only, options.plan)
+        before = read_record(options.check) if options.check else None
+        record = read_record(options.read) if options.read else _measured(console, names, options)
+        print_table(console, record)
+        if not options.read:
+            write_record(options.output, record)
+            console.print(f"all rounds are in {options.output}")
         if options.write_docs is not None:
             write_docs(options.write_docs, record)
+        slower = _is_slower(console, before, record) if before else False
+        return 1 if slower or record.failures else 0
     except (OSError, ValueError) as error:
         print(f"genlab.benchmarks: {error}", file=sys.stderr)
         return 2
-    console.print(f"all rounds are in {options.output}")
-    return 0
+
+
+def _is_slower(console: Console, before: Record, record: Record) -> bool:
+    said, slower = verdict(before, record)
+    console.print(said, markup=False, soft_wrap=True)
+    return slower
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
-    docs = Path(genlab.__file__).parents[2] / "docs" / "benchmarks.md"
     parser = argparse.ArgumentParser(prog="python -m genlab.benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes and two rounds: does it work at all?")
-    parser.add_argument("--rounds", type=_count, default=7, metavar="N", help="turns that everyone gets (default: 7)")
-    parser.add_argument(
-        "--output", type=Path, default=Path("bench/latest.json"), metavar="FILE", help="where rounds go"
-    )
-    parser.add_argument(
-        "--write-docs", type=Path, nargs="?", const=docs, metavar="FILE", help="rewrite the table in docs/benchmarks.md"
+    add = parser.add_argument
+    parser.set_defaults(plan="bench")
+    add("--quick", dest="plan", action="store_const", const="quick", help="tiny sizes: does it work at all?")
+    add("--full", dest="plan", action="store_const", const="full", help="more rounds, and how cost grows")
+    add("--only", metavar="NAMES", help=f"some of {','.join(CASES)}")
+    add("--rounds", type=_count, metavar="N", help=f"turns that everyone gets (default: {ROUNDS['bench']})")
+    add("--precision", default=fastest_precision(), help="of genlab's image models (default: %(default)s)")
+    add("--output", type=Path, default=Path("bench/latest.json"), metavar="FILE", help="where rounds go")
+    add("--check", type=Path, metavar="FILE", help="say what is slower than in this record; exit code 1 if anything is")
+    add("--from", dest="read", type=Path, metavar="FILE", help="show this record instead of measuring")
+    docs = TOP / "docs" / "benchmarks.md"
+    add(
+        "--write-docs",
+        type=Path,
+        nargs="?",
+        const=docs,
+        metavar="FILE",
+        help="rewrite the tables in docs/benchmarks.md",
     )
     return parser.parse_args(argv)
 
@@ -79,28 +86,50 @@ def _count(word: str) -> int:
     return number
 
 
-def _cases(quick: bool, rounds: int) -> Iterator[Case]:
-    """Measure one case after the other."""
+def _measured(console: Console, names: list[str], options: argparse.Namespace) -> Record:
+    began, root = time.monotonic(), data_root()
+    rounds = options.rounds or ROUNDS[options.plan]
+    dataset = "digits" if options.plan == "quick" else dataset_in(root)
     with tempfile.TemporaryDirectory(prefix="genlab-bench-") as folder:
-        for setting in QUICK_SETTINGS if quick else SETTINGS:
-            yield training_case(setting, rounds, Path(folder))
-        yield loading_case((8 if quick else 80) * 128, rounds, Path(folder))
-    yield from sampling_cases(16 if quick else 256, 100 if quick else 1000, SAMPLING_TARGETS, rounds)
-
-
-def _record(cases: list[Case], rounds: int, quick: bool, seconds: float) -> Record:
+        plan = Plan(options.plan, rounds, Path(folder), dataset, root, options.precision)
+        for warning in plan.warnings:
+            console.print(warning, markup=False, soft_wrap=True)
+        found, failures = [], {}
+        for name in names:
+            try:
+                for one in CASES[name](plan):
+                    _say(console, began, f"{name}: measured {_told(one)}")
+                    found.append(one)
+            except (OSError, RuntimeError, ValueError) as error:
+                failures[name] = str(error)
+                _say(console, began, f"{name}: not measured: {error}")
     code = commit()
     return Record(
         ended=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=seconds,
+        seconds=time.monotonic() - began,
         rounds=rounds,
-        quick=quick,
+        plan=plan.name,
         commit=code["commit"],
         dirty=code["dirty"],
         versions=versions(),
         machine=machine(),
-        cases=cases,
+        cases=[one for one in found if isinstance(one, Case)],
+        curves=[one for one in found if isinstance(one, Curve)],
+        warnings=plan.warnings,
+        failures=failures,
     )
+
+
+def _told(one: Case | Curve) -> str:
+    """What has been measured, and its ratios, in one line."""
+    if isinstance(one, Curve):
+        return f"{one.what}, {one.axis}"
+    ratios = [f"{found.ratio.median:.2f} beside {found.peer}" for found in one.comparisons]
+    return ", ".join([one.what, one.size, *ratios])
+
+
+def _say(console: Console, began: float, line: str) -> None:
+    console.print(f"[{time.monotonic() - began:4.0f} s] {line}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -50,16 +50,20 @@ def torchvision_loader(root: Path, workers: int) -> Pass:
     return lambda: loader
 
 
-def write_idx_files(root: Path, images: Tensor, labels: Tensor) -> None:
-    """Write images (N, H, W) and labels (N,) where torchvision looks for MNIST, as both of its halves."""
+def write_idx_files(
+    root: Path, images: Tensor, labels: Tensor, test_images: Tensor | None = None, test_labels: Tensor | None = None
+) -> None:
+    """Write images (N, H, W) and labels (N,) where torchvision looks for MNIST; as both halves where one is given."""
     folder = root / "MNIST" / "raw"
     folder.mkdir(parents=True, exist_ok=True)
-    for half in ("train", "t10k"):
+    if test_images is None or test_labels is None:
+        test_images, test_labels = images, labels
+    for half, pixels, classes in (("train", images, labels), ("t10k", test_images, test_labels)):
         (folder / f"{half}-images-idx3-ubyte").write_bytes(
-            struct.pack(">BBBBIII", 0, 0, 8, 3, *images.shape) + images.numpy().tobytes()
+            struct.pack(">BBBBIII", 0, 0, 8, 3, *pixels.shape) + pixels.numpy().tobytes()
         )
         (folder / f"{half}-labels-idx1-ubyte").write_bytes(
-            struct.pack(">BBBBI", 0, 0, 8, 1, len(labels)) + labels.byte().numpy().tobytes()
+            struct.pack(">BBBBI", 0, 0, 8, 1, len(classes)) + classes.byte().numpy().tobytes()
         )
 
 

@@ -4,10 +4,13 @@
 Karpathy's min-char-rnn. Both do the arithmetic of genlab's own (the same loss, clipping, two biases and Adam), so that
 from the same weights and windows they come to the same losses: only the way of doing it differs.
 
+Run as a program: options as JSON, and a JSON object on the last line that it prints.
 Axes: N windows, T time steps, B streams, H hidden units, V symbols.
 """
 
-from collections.abc import Mapping
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -163,3 +166,19 @@ class MinCharRnn:
             m = self.m[name] / (1 - 0.9**self.updates)
             v = self.v[name] / (1 - 0.999**self.updates)
             self.p[name] -= LEARNING_RATE * m / (np.sqrt(v) + 1e-8)
+
+
+LOOPS: dict[str, type[RnnLoop] | type[MinCharRnn]] = {"RnnLoop": RnnLoop, "MinCharRnn": MinCharRnn}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train the peer ``loop`` on the windows in ``file``, from the weights there."""
+    options: dict[str, str] = json.loads((sys.argv[1:] if argv is None else argv)[0])
+    content = torch.load(options["file"], weights_only=True)
+    losses = LOOPS[options["loop"]](content["weights"]).train(*content["chunk"])
+    print(json.dumps({"loss": losses[-1]}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

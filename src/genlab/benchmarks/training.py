@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from genlab.benchmarks.children import AS_IN_A_TERMINAL, environment
+from genlab.benchmarks.clock import clock_words, read_clock
 from genlab.benchmarks.peers import CLIP, LEARNING_RATE, MinCharRnn, RnnLoop
 from genlab.benchmarks.rounds import Case, Measure, alternate, compare, thread_settings, with_threads
 from genlab.char_rnn.data import CharRnnDataModule, Chunk, Streams
@@ -77,12 +78,9 @@ def data_of(setting: Setting) -> CharRnnDataModule:
 # --- genlab train ------------------------------------------------------------------------------------------------
 
 
-def genlab_train(setting: Setting, folder: Path, max_steps: int, windows_per_step: int) -> None:
-    """Run the command on the default corpus, its output kept off the screen, with a ``Clock`` beside its callbacks.
-
-    Raises ``RuntimeError`` with the command's words where it fails.
-    """
-    words = [
+def char_rnn_words(setting: Setting, folder: Path, max_steps: int, windows_per_step: int) -> list[str]:
+    """The overrides of ``genlab train`` on the default corpus, with a ``Clock`` beside its callbacks."""
+    return [
         "experiment=char_rnn",
         f"run_dir={folder}",
         "seed=0",
@@ -94,11 +92,18 @@ def genlab_train(setting: Setting, folder: Path, max_steps: int, windows_per_ste
         f"optimizer.lr={LEARNING_RATE}",
         f"trainer.max_steps={max_steps}",
         "trainer.accelerator=cpu",
-        "+callbacks.clock._target_=genlab.benchmarks.clock.Clock",
-        "+callbacks.clock.folder=${run_dir}",
+        *clock_words(folder),
     ]
+
+
+def genlab_train(setting: Setting, folder: Path, max_steps: int, windows_per_step: int) -> None:
+    """Run the command with its output, a terminal's, kept off the screen.
+
+    Raises ``RuntimeError`` with the command's words where it fails.
+    """
+    words = char_rnn_words(setting, folder, max_steps, windows_per_step)
     said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
+    with redirect_stdout(said), redirect_stderr(said), environment(AS_IN_A_TERMINAL):
         code = run_verb("train", words)
     if code != 0:
         raise RuntimeError(f"genlab train {' '.join(words)} ended with {code}: {said.getvalue()}")
@@ -115,7 +120,7 @@ class GenlabTrain:
         """Updates a second after the warm-up."""
         run, setting = self.folder / "run", self.setting
         genlab_train(setting, run, setting.warm_up + setting.updates, setting.windows_per_step)
-        times: dict[int, float] = dict(json.loads((run / "clock.json").read_text(encoding="utf-8")))
+        _, times = read_clock(run)
         shutil.rmtree(run)
         return setting.updates / (times[setting.warm_up + setting.updates] - times[setting.warm_up])
 
@@ -123,11 +128,21 @@ class GenlabTrain:
 def first_losses(setting: Setting, run: Path) -> tuple[dict[str, Tensor], list[float]]:
     """The weights that ``genlab train`` starts from, and its first losses as ``metrics.csv`` has them."""
     genlab_train(setting, run, AGREEING_UPDATES, windows_per_step=1)
-    weights: dict[str, Tensor] = torch.load(run / "initial_weights.pt", weights_only=True)
-    with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        losses = [float(row["train/loss"]) for row in csv.DictReader(file)]
+    weights, losses = initial_weights(run), logged_losses(run / "metrics.csv")
     shutil.rmtree(run)
     return weights, losses
+
+
+def initial_weights(run: Path) -> dict[str, Tensor]:
+    """The network's weights that a ``Clock`` has kept."""
+    content = torch.load(run / "initial_weights.pt", weights_only=True)
+    return {name.removeprefix("net."): value for name, value in content.items()}
+
+
+def logged_losses(file: Path) -> list[float]:
+    """The training losses in a ``metrics.csv``, in their order."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        return [float(row["train/loss"]) for row in csv.DictReader(lines) if row["train/loss"]]
 
 
 # --- bare loops --------------------------------------------------------------------------------------------------

@@ -121,11 +121,14 @@ def _sample_compiled(
 ) -> np.ndarray[Any, Any]:
     from genlab.char_rnn import compiled
 
+    params = numpy_parameters(net)
+    # Each character takes a column of the input weights: columns that lie together are read in one go.
+    by_columns = params._replace(weight_ih=tuple(np.asfortranarray(weight) for weight in params.weight_ih))
     drawn: np.ndarray[Any, Any] = compiled.sample(
         logits_BV.numpy(),
         h_LBH.numpy(),
         uniforms_TB,
-        numpy_parameters(net),
+        by_columns,
         float(draw.temperature),
         draw.top_k,
         float(draw.top_p),

@@ -1,0 +1,40 @@
+"""What a plan says, and which cases it has."""
+
+from pathlib import Path
+
+import pytest
+
+from genlab.benchmarks.cases import CASES, chosen
+from genlab.benchmarks.plan import Plan, data_root, dataset_in
+from genlab.datasets.raw_images import RAW_SETS
+
+
+def test_mnist_is_taken_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENLAB_DATA", str(tmp_path))
+    assert data_root() == tmp_path
+    assert dataset_in(tmp_path) == "digits"
+    for name in RAW_SETS["MNIST"].files:
+        file = RAW_SETS["MNIST"].raw_folder(tmp_path) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    assert dataset_in(tmp_path) == "MNIST"
+
+
+def test_a_stand_in_is_said() -> None:
+    plan = Plan("bench", 3, Path(), "digits", Path("/nowhere"), "32-true")
+    assert plan.warnings == ["the images are scikit-learn's digits and not MNIST: there is no MNIST in /nowhere"]
+    assert "data.val_size=100" in plan.image_words
+    assert Plan("bench", 3, Path(), "MNIST", Path(), "32-true").warnings == []
+
+
+@pytest.mark.parametrize(("rounds", "few"), [(1, 1), (3, 1), (9, 3)])
+def test_what_takes_minutes_has_fewer_rounds(rounds: int, few: int) -> None:
+    assert Plan("full", rounds, Path(), "MNIST", Path(), "32-true").few == few
+
+
+def test_cases_are_chosen_by_name_and_keep_their_order() -> None:
+    assert chosen("vae,startup", "bench") == ["startup", "vae"]
+    assert chosen(None, "full") == list(CASES)
+    assert chosen(None, "bench") == [name for name in CASES if name != "growth"]
+    with pytest.raises(ValueError, match="--only"):
+        chosen("dcgan,vea", "bench")
