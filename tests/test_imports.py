@@ -17,7 +17,7 @@ from genlab.run.config_files import config_dir
 
 SOURCE = Path(genlab.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
-SHARED = {"baselines", "benchmarks", "datasets", "evaluation", "reporting", "run", "studies"}
+SHARED = {"baselines", "benchmarks", "datasets", "evaluation", "reporting", "run", "studies", "torture"}
 ROOMS = {path.name for path in SOURCE.iterdir() if (path / "__init__.py").is_file()} - SHARED
 LAYERS = {"channels_last", "transposed_convolution"}  # of torch alone, and there for the networks of every room
 HYDRA = {"hydra", "omegaconf"}

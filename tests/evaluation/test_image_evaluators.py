@@ -122,7 +122,14 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(fakes: Sim
     model, measure = subject(name, fakes), small(name)
     result = measure(model, fakes.image_data())
     assert measure(model, fakes.image_data()) == result
-    if hasattr(measure, "seed") and name not in {"precision", "recall", "coverage", "density", "memorisation", "judge_agreement"}:
+    if hasattr(measure, "seed") and name not in {
+        "precision",
+        "recall",
+        "coverage",
+        "density",
+        "memorisation",
+        "judge_agreement",
+    }:
         other = dataclasses.replace(measure, seed=4)(model, fakes.image_data())
         assert {**other, "seed": 3} != result
 

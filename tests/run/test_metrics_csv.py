@@ -67,3 +67,23 @@ def test_an_empty_file_is_gone_on_with(path: Path) -> None:
     logger.log_metrics({"a": 7}, 30)
     logger.flush()
     assert path.read_text() == "step,a\n30,7\n"
+
+
+def test_a_line_that_the_disk_took_half_of_is_written_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = MetricsCsv(path)
+    for step in (1, 2):
+        logger.log_metrics({"a": step}, step)
+    logger.flush()
+    logger.log_metrics({"a": 3}, 3)
+
+    def half(self: object, rows: object) -> None:
+        with path.open("a") as file:
+            file.write("3,")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("csv.DictWriter.writerows", half)
+        with pytest.raises(OSError, match=r"No space left on device: '.*metrics\.csv'"):
+            logger.flush()
+    logger.flush()
+    assert path.read_text() == "step,a\n1,1\n2,2\n3,3\n"

@@ -65,3 +65,23 @@ def test_passes_are_counted_right_after_an_end_in_the_middle_of_one(genlab: Any,
     answer = genlab("train", *WORDS, "run_dir=run")
     assert answer.code == 0
     assert f"done: {3 * PER_PASS} iterations" in answer.out
+
+
+def test_validations_after_so_many_steps_come_at_the_same_steps_however_often_it_is_stopped(
+    genlab: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [*WORDS, "trainer.val_check_interval=4", "trainer.check_val_every_n_epoch=null"]
+    assert genlab("train", *words, "run_dir=straight").code == 0
+    stop, places = StopOnSignal.on_train_batch_start, [3, 7, 10, 14]
+
+    def stop_here(self: StopOnSignal, trainer: Any, *rest: Any) -> None:
+        if places and trainer.global_step == places[0]:
+            places.pop(0)
+            self.stopped = True
+        stop(self, trainer, *rest)
+
+    monkeypatch.setattr(StopOnSignal, "on_train_batch_start", stop_here)
+    while places:
+        assert genlab("train", *words, "run_dir=run").code == 130
+    assert genlab("train", *words, "run_dir=run").code == 0
+    check_same(place / "run", ending(place / "straight"))

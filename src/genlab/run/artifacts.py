@@ -20,6 +20,7 @@ from yaml import YAMLError
 
 from genlab.checks import refuse
 from genlab.run.lock import only_one
+from genlab.run.whole_file import is_part, whole_file
 
 # A run goes on under another value of these: they say how far or where it runs, not what it is.
 # Where the data lies may change because its SHA-256 is compared besides.
@@ -66,7 +67,7 @@ class RunFolder:
             return True
         if self.path.exists() and not self.path.is_dir():
             raise refuse("run_dir", "be a folder", str(self.path), "run_dir")
-        if any(below.is_file() for below in self.path.rglob("*")):
+        if any(below.is_file() and not is_part(below) for below in self.path.rglob("*")):
             raise refuse("run_dir", "be new, empty or a run's folder", str(self.path), "run_dir")
         return False
 
@@ -118,12 +119,12 @@ class RunFolder:
         with _refusing_unwritable(self.path):
             for name in ("checkpoints", "samples", "figures", "evaluation"):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
-        write_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
-        file = self.path / "provenance.json"
-        if file.is_file():
-            first = json.loads(file.read_text(encoding="utf-8"))
-            provenance = {**first, "resumed": [*first.get("resumed", []), dict(provenance)]}
-        write_json(file, provenance)
+            write_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
+            file = self.path / "provenance.json"
+            if file.is_file():
+                first = json.loads(file.read_text(encoding="utf-8"))
+                provenance = {**first, "resumed": [*first.get("resumed", []), dict(provenance)]}
+            write_json(file, provenance)
 
     def write_status(self, state: str, iterations: int, metrics: Mapping[str, float], reason: str = "") -> None:
         """Write ``status.json``; seconds are of training, and add up over the sessions of a resumed run."""
@@ -185,14 +186,9 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a file whole or not at all: beside it first, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    """Write a file whole or not at all; raises ``OSError`` that names it."""
+    with whole_file(path) as file:
+        file.write(content.encode())
 
 
 @contextmanager

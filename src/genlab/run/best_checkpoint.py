@@ -20,6 +20,7 @@ class BestCheckpoint(ModelCheckpoint):
         for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
             moved[name] = _within(folder, state_dict[name])
         super().load_state_dict(moved)
+        self.current_score = state_dict["current_score"]  # which Lightning saves and does not take up
 
 
 def _within(folder: str, path: str) -> str:

@@ -23,10 +23,13 @@ from genlab.run.config_files import config_dir
 from genlab.run.config_keys import nearest_key
 from genlab.run.outcome import Failed
 
+EXTRAS = {"optuna": "'genlab[search]'", "wandb_workspaces": "'genlab[dashboards]'"}
+"""What to install for a package that a plain genlab goes without."""
+
 
 def is_the_callers(error: BaseException) -> bool:
     """Whether the command or the config is at fault, and not the run."""
-    causes = (HydraException, OmegaConfBaseException, ValueError)
+    causes = (HydraException, OmegaConfBaseException, ValueError, ModuleNotFoundError)
     return isinstance(error, causes) and not isinstance(error, Failed)
 
 
@@ -44,6 +47,9 @@ def one_line(error: BaseException, verb: str, words: Sequence[str]) -> str:
         return _bad_key(error, verb, words)
     if isinstance(error, MissingMandatoryValue):
         return f"a value is missing: {_flat(str(error))}"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return f"{package} is not installed: pip install {EXTRAS.get(package, package)}"
     return _flat(str(error)) or type(error).__name__
 
 

@@ -22,10 +22,11 @@ from genlab.run.command_line import quoted, typed_words
 from genlab.run.config_values import optimizers
 from genlab.run.interrupt import Stop, StopOnSignal
 from genlab.run.judge import load_reader, said_of
-from genlab.run.last_checkpoint import save_checkpoint
+from genlab.run.last_checkpoint import LastCheckpoint, save_checkpoint
 from genlab.run.loggers import make_loggers, open_loggers
 from genlab.run.outcome import Failed, Interrupted, Outcome
 from genlab.run.provenance import provenance
+from genlab.run.whole_checkpoints import WholeCheckpoints
 
 
 def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: bool) -> Outcome:
@@ -53,9 +54,7 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
         folder.create(config, {**provenance(cfg.seed, data.provenance(), memory), **said_of(reader)})
         folder.write_status("running", start, {})
         print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
-        outcome = _run(folder, trainer, module, data, config, checkpoint, start)
-    _draw_curves(folder)
-    return outcome
+        return _run(folder, trainer, module, data, config, checkpoint, start)
 
 
 def make_module(cfg: DictConfig, data: Any, reader: torch.nn.Module | None = None) -> pl.LightningModule:
@@ -89,7 +88,9 @@ def _trainer(cfg: DictConfig, stop: StopOnSignal) -> pl.Trainer:
     loggers = make_loggers(cfg)
     options = {key: value for key, value in cfg.trainer.items() if not str(key).startswith("_")}
     try:
-        trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=[*callbacks, stop], logger=loggers)
+        trainer: pl.Trainer = instantiate(
+            cfg.trainer, callbacks=[*callbacks, stop], logger=loggers, plugins=[WholeCheckpoints()]
+        )
     except Exception as error:
         cause = error.__cause__ or error
         if not isinstance(cause, (MisconfigurationException, ImportError, ValueError, RuntimeError)):
@@ -127,6 +128,7 @@ def _run(
         with open_loggers(trainer.loggers, config, start):
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
             save_checkpoint(trainer, folder.last_checkpoint)
+        _draw_curves(folder)  # before the run is called done: one that is killed here draws them when it goes on
     except (KeyboardInterrupt, Stop):
         return _end(folder, trainer, "interrupted", "stopped by the user")
     except Exception as error:
@@ -141,13 +143,19 @@ def _reason(error: Exception, trainer: pl.Trainer, config: Mapping[str, Any]) ->
         return str(
             refuse("monitor", f"be logged by the model: one of {', '.join(logged)}", config["monitor"], "monitor")
         )
-    return f"{type(error).__name__}: {_flat(error)}"
+    notes = list(getattr(error, "__notes__", ()))
+    if trainer.state.fn is None:  # it was not asked to train yet
+        notes.append("a logger could not begin; logger=csv does without it")
+    return f"{type(error).__name__}: {'; '.join([_flat(error), *notes])}"
 
 
 def _end(folder: RunFolder, trainer: pl.Trainer, state: str, reason: str, error: Exception | None = None) -> Outcome:
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    finite = {name: value for name, value in metrics.items() if abs(value) < float("inf")}
-    folder.write_status(state, trainer.global_step, finite, reason)
+    finite = {name: value for name, value in _figures(trainer).items() if abs(value) < float("inf")}
+    try:
+        folder.write_status(state, trainer.global_step, finite, reason)
+    except OSError as unwritten:  # a full disk, above all: what was the matter first is said first
+        reasons = [reason, f"its end cannot be noted: {_flat(unwritten)}"]
+        state, reason, error = "failed", "; ".join(filter(None, reasons)), error or unwritten
     count = f"{trainer.global_step:,} iterations"
     if state == "failed":
         raise Failed(f"failed after {count}: {reason} ({folder.path})") from error
@@ -155,6 +163,14 @@ def _end(folder: RunFolder, trainer: pl.Trainer, state: str, reason: str, error:
         raise Interrupted(f"interrupted after {count}; to go on: {_command_to_go_on(folder)}")
     print(f"done: {count}; genlab evaluate run={shlex.quote(str(folder.path))}")
     return Outcome("done", folder.path)
+
+
+def _figures(trainer: pl.Trainer) -> dict[str, float]:
+    """The newest value of everything that was logged; where a callback knows those of earlier sessions, these too."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, LastCheckpoint):
+            return callback.newest(trainer)
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
 def _command_to_go_on(folder: RunFolder) -> str:
@@ -190,5 +206,6 @@ def quieten() -> None:
         ".*AMP with fp16 is not supported on CPU.*",
         ".*treespec, LeafSpec.*",
         ".*resuming from a checkpoint that ended before the epoch ended.*",
+        ".*callbacks used to create the checkpoint need to be provided.*",  # what is looked at may change
     ):
         warnings.filterwarnings("ignore", message)

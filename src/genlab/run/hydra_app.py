@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from genlab.run.caches import place_caches
 from genlab.run.command_line import as_typed, is_sweep, only_shows, prepared, quoted
 from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
@@ -100,6 +101,7 @@ def _work(verb: str, cfg: DictConfig) -> Outcome:
     """Do the verb's work; its module, and torch with it, is imported only now."""
     refuse_added_keys(cfg, HydraConfig.get().overrides.task)
     _refuse_missing(verb, cfg)
+    place_caches()
     work: Task = import_module(f"genlab.run.{verb}").main
     return work(cfg)
 

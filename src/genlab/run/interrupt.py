@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from genlab.run.last_checkpoint import save_checkpoint
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+VALIDATION_SECONDS = 3.0
+"""How long a validation that is going on may take to its end once a signal has come."""
 
 
 class Stop(BaseException):
@@ -27,12 +30,15 @@ class StopOnSignal(Callback):
     """Saves to ``checkpoint`` and ends training before the next step once a signal has come.
 
     Before a step and not by Lightning's own way of stopping early: that one validates once more and takes the pass
-    for a whole one, and a run that goes on would be short of the rest of it.
+    for a whole one, and a run that goes on would be short of the rest of it. A validation that takes long is broken
+    off: its step has been trained, but a checkpoint there would lack its figures, and so the run goes on from the last
+    one before.
     """
 
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
         self.stopped = False
+        self._stopped_at = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take SIGTERM back from Lightning, which would end training with an error of its own."""
@@ -43,6 +49,13 @@ class StopOnSignal(Callback):
         """Save and stop."""
         if self.stopped:
             save_checkpoint(trainer, self.checkpoint)
+            raise Stop
+
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Stop in the middle of a validation that takes long."""
+        if self.stopped and time.monotonic() - self._stopped_at > VALIDATION_SECONDS:
             raise Stop
 
     @contextmanager
@@ -61,5 +74,5 @@ class StopOnSignal(Callback):
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.stopped:
             raise Stop
-        self.stopped = True
+        self.stopped, self._stopped_at = True, time.monotonic()
         print("\nstopping at the end of this step (again: at once)", file=sys.stderr)

@@ -90,8 +90,12 @@ class MetricsCsv(Logger):
             self._written = stop
 
     def _append(self, rows: list[dict[str, str]]) -> None:
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self._columns, lineterminator="\n").writerows(rows)
+        try:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns, lineterminator="\n").writerows(rows)
+        except OSError as error:
+            self._written = 0  # a part of a line may be there: what is written next begins the file anew
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def _rewrite(self, stop: int) -> None:
         lines = [",".join(self._columns)]

@@ -11,7 +11,8 @@ class ResumedCounts(Callback):
     Passes: where training ended in the middle of one, at ``max_steps``, Lightning counts that pass as done, and a run
     that goes on to ``max_epochs`` would end with the rest of a pass missing; the iterations tell. Training steps:
     Lightning takes every checkpoint for one that was saved before its step was counted, and adds one; the figures that
-    are logged every so many steps would fall on other steps than before.
+    are logged every so many steps would fall on other steps than before. Batches: one that was about to be trained on
+    when the checkpoint was saved is counted twice; validations after so many batches would come earlier each time.
     """
 
     def __init__(self) -> None:
@@ -22,7 +23,7 @@ class ResumedCounts(Callback):
         loops = checkpoint["loops"]["fit_loop"]
         self._steps = loops["epoch_loop.state_dict"]["_batches_that_stepped"]
         per_pass = getattr(getattr(trainer, "datamodule", None), "iterations_per_pass", None)
-        if per_pass is None:
+        if per_pass is None or checkpoint["global_step"] == trainer.max_steps:  # or: nothing is left to train
             return
         whole = int(checkpoint["global_step"]) // int(per_pass)
         progress = loops["epoch_progress"]
@@ -31,7 +32,10 @@ class ResumedCounts(Callback):
                 counts.update(dict.fromkeys(counts, whole))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Put the steps right before the first of them is taken."""
+        """Put them right before the first step is taken, and no earlier: Lightning tells by them where it stands."""
         if self._steps is not None:
-            trainer.fit_loop.epoch_loop._batches_that_stepped = self._steps
+            loop = trainer.fit_loop.epoch_loop
+            loop._batches_that_stepped = self._steps
+            batches: Any = loop.batch_progress.total
+            batches.ready = batches.completed + 1
             self._steps = None
