@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from genlab.run.interrupt import StopOnSignal
+from genlab.run.interrupt import Stop, StopOnSignal
 
 PER_PASS = 9  # batches of the small digits
 WORDS = [
@@ -85,3 +85,26 @@ def test_validations_after_so_many_steps_come_at_the_same_steps_however_often_it
         assert genlab("train", *words, "run_dir=run").code == 130
     assert genlab("train", *words, "run_dir=run").code == 0
     check_same(place / "run", ending(place / "straight"))
+
+
+def test_a_checkpoint_that_is_saved_as_soon_as_a_run_goes_on_has_the_right_counts(
+    genlab: Any, place: Path, straight: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if every session were killed right after its first save; each save is of the same iteration."""
+    often = "callbacks.last.every_seconds=1e-9"
+    with monkeypatch.context() as patch:
+
+        def stop_after_the_save(self: StopOnSignal, trainer: Any, *rest: Any) -> None:
+            if trainer.global_step >= 5:
+                raise Stop
+
+        patch.setattr(StopOnSignal, "on_train_batch_start", stop_after_the_save)
+        for _ in range(3):
+            assert genlab("train", *WORDS, often, "run_dir=run").code == 130
+    assert genlab("train", *WORDS, often, "run_dir=run").code == 0
+    check_same(place / "run", straight)
+    counts = [
+        torch.load(place / name / "checkpoints" / "last.ckpt", weights_only=True)["loops"]["fit_loop"]
+        for name in ("run", "straight")
+    ]
+    assert counts[0] == counts[1]
