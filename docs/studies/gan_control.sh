@@ -6,5 +6,3 @@ pages=docs/studies
 genlab sample run="$runs/z1_and_z2,seed=0" kind=identities output=$pages/gan_control_identities.png
 genlab sample run="$runs/means,seed=0" kind=digits output=$pages/gan_control_digits.png
 genlab sample run="$runs/z1_and_z2,seed=0" kind=transfer output=$pages/gan_control_transfer.png
-genlab sample run="$runs/InfoGAN,seed=0" kind=digits output=$pages/gan_control_codes.png
-genlab sample run="$runs/z1_and_z2_as_reported,seed=0" kind=identities output=$pages/gan_control_reported.png
