@@ -79,13 +79,13 @@ def test_a_fault_ends_in_one_line_and_costs_nothing(done: str, found: dict[str, 
     assert fault["ok"], fault
 
 
-@pytest.mark.parametrize("model", RESUMED)
+@pytest.mark.parametrize("model", ["char_rnn", "dcgan"])
 def test_numbers_that_go_wrong_end_a_training_well(model: str, found: dict[str, Any]) -> None:
     spoiled = row(found, "numbers", model)
     assert spoiled["ok"], spoiled
 
 
-@pytest.mark.parametrize("model", RESUMED)
+@pytest.mark.parametrize("model", ["char_rnn", "vae"])
 def test_signals_stop_a_training_within_seconds(model: str, found: dict[str, Any]) -> None:
     stops = row(found, "stopping", model)
     assert stops["ok"], stops

@@ -13,6 +13,9 @@ from genlab.torture.resuming import Reference
 
 SECTION = "faults"
 DISK = 96  # MiB
+SAVES = 3  # that a training gets before a fault
+PAGE = 4096  # bytes of a tmpfs that belong to a file as soon as one of them does
+LINES = 700  # bytes that some lines of metrics.csv take
 ROOM_FOR_TEXT = 65_536  # bytes: less than any checkpoint takes, and enough for every other file
 NOT_ALLOWED = "not tried: this user may not mount a disk of their own"
 
@@ -34,14 +37,19 @@ def contents(folder: Path, pattern: str = "*") -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob(pattern) if path.is_file()}
 
 
-def begun(alone: Reference, place: Path, saves: int = 3, words: Sequence[str] = ()) -> list[str]:
-    """Train in ``place/run`` up to a few checkpoints, as if the power had failed then; returns the command."""
+def begun(
+    alone: Reference, place: Path, words: Sequence[str] = (), until: Callable[[Path], bool] | None = None
+) -> list[str]:
+    """Train in ``place/run`` up to a few checkpoints, as if the power had failed then; returns the command.
+
+    ``until`` says of the run's folder, at each save, whether that is now far enough.
+    """
     place.mkdir(parents=True, exist_ok=True)
     command = [*alone.words, "run_dir=run", *words]
-    child = Child(command, place)
+    child, saves = Child(command, place), 0
     for event in child.events():
-        saves -= event == "saving"
-        if saves < 0:  # so many are over
+        saves += event == "saving"
+        if saves > SAVES and event == "training" and (until is None or until(place / "run")):
             child.kill()
             break
     child.end()
@@ -109,15 +117,19 @@ def _full_at_a_save(disk: Disk, alone: Reference) -> Wrong:
 
 
 def _full_at_a_line(disk: Disk, alone: Reference) -> Wrong:
-    command = begun(alone, disk.folder)
+    command = begun(alone, disk.folder, until=_needs_a_page_soon)
     before = contents(disk.folder, "*.ckpt")
-    only_lines = ["callbacks.last.every_seconds=1000", "callbacks.last.every_pass=false", "~callbacks.best"]
+    only_lines = ["callbacks.last.every_seconds=1000", "callbacks.last.every_pass=false", "callbacks.best.save_top_k=0"]
     only_lines += ["callbacks.text_samples.every=1000000"] if alone.model == "char_rnn" else []
     child = Child([*command, *only_lines], disk.folder, on_enter=_once("training", lambda: disk.fill(leave=0)))
     wrong = wrong_end(child.end(), 1, "No space left on device", "metrics.csv")
     wrong += _changed(before, contents(disk.folder, "*.ckpt"))
     disk.free()
     return wrong + finished(alone, disk.folder, command)
+
+
+def _needs_a_page_soon(run: Path) -> bool:
+    return (run / "metrics.csv").stat().st_size % PAGE > PAGE - LINES
 
 
 def _full_at_the_start(disk: Disk, alone: Reference) -> Wrong:

@@ -9,24 +9,25 @@ _IMAGES = (
     "data.dataset=digits",
     "data.val_size=64",
     "data.batch_size=16",
-    "trainer.val_check_interval=20",
     "trainer.check_val_every_n_epoch=null",
     "trainer.log_every_n_steps=1",
 )
 _GRIDS = ("callbacks.image_grids.epochs=[1]", "callbacks.image_grids.count=16")
 _TEXTS = (
     "data.seq_len=20",
-    "data.windows_per_step=20",
+    "data.windows_per_step=10",
     "model.hidden_size=64",
-    "trainer.val_check_interval=10",
+    "trainer.val_check_interval=15",
     "callbacks.text_samples.every=200",
     "callbacks.text_samples.length=40",
 )
 SAVE_SECONDS = {"char_rnn": 0.02, "classifier": 0.1, "dcgan": 0.1, "vae": 0.1}
 """A few training steps each."""
+VALIDATIONS = 7
+"""Of images, besides the one at the end."""
 ITERATIONS = {"char_rnn": 4000, "classifier": 240, "dcgan": 160, "vae": 120}
-"""More than one pass over the data each, with a validation every 20 steps or so and a last one."""
-QUICK_ITERATIONS = {"char_rnn": 1200, "classifier": 60, "dcgan": 40, "vae": 30}
+"""More than one pass over the data each."""
+QUICK_ITERATIONS = {"char_rnn": 800, "classifier": 24, "dcgan": 14, "vae": 14}
 """Two passes for the text, and a part of one for the images."""
 
 
@@ -35,6 +36,8 @@ def command(model: str, text: Path, iterations: int) -> list[str]:
     own = [f"data.text={text}", *_TEXTS] if model == "char_rnn" else [*_IMAGES]
     if model in ("dcgan", "vae"):
         own += _GRIDS
+    if model != "char_rnn":
+        own.append(f"trainer.val_check_interval={iterations // VALIDATIONS}")
     own += [f"trainer.max_steps={iterations}", "trainer.max_epochs=-1"]
     save_often = f"callbacks.last.every_seconds={SAVE_SECONDS[model]}"
     return ["train", f"experiment={model}", *own, "trainer.accelerator=cpu", save_often]
