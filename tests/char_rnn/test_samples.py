@@ -93,10 +93,10 @@ def test_what_is_out_of_range_is_refused(name: str) -> None:
 
 
 def test_the_share_of_words_that_are_words_is_logged_and_averaged(tmp_path: Path, module: CharRnnModule) -> None:
-    logged: list[dict[str, float]] = []
+    logged: list[tuple[int, dict[str, float]]] = []
     data = SimpleNamespace(train_text="Harry a ha")
-    trainer: Any = SimpleNamespace(default_root_dir=tmp_path, global_step=0, loggers=(), datamodule=data)
-    module.log_dict = lambda figures, **_: logged.append(figures)  # type: ignore[method-assign]
+    logger = SimpleNamespace(log_metrics=lambda figures, step: logged.append((step, figures)))
+    trainer: Any = SimpleNamespace(default_root_dir=tmp_path, global_step=0, loggers=[logger], datamodule=data)
     texts = iter([" Ha a. ", "rry ro ", "Hary Hary.", "..."])
     module.sample = lambda *_, **__: [next(texts)]  # type: ignore[method-assign]
     module.prompts = [""]
@@ -106,9 +106,9 @@ def test_the_share_of_words_that_are_words_is_logged_and_averaged(tmp_path: Path
     for iteration in (10, 20, 30, 40):
         trainer.global_step = iteration
         samples.on_train_batch_end(trainer, module, None, None, 0)
-    assert [figures["train/valid_words"] for figures in logged] == [1, 0, 0], "no words, no share"
-    assert [figures["train/smoothed_valid_words"] for figures in logged] == pytest.approx([1, 0.9, 0.81])
-    assert [figures["step"] for figures in logged] == [10, 20, 30]
+    assert [figures["train/valid_words"] for _, figures in logged] == [1, 0, 0], "no words, no share"
+    assert [figures["train/smoothed_valid_words"] for _, figures in logged] == pytest.approx([1, 0.9, 0.81])
+    assert [step for step, _ in logged] == [10, 20, 30]
     again = TextSamples(every=10)
     again.load_state_dict(samples.state_dict())
     assert again.smoothed_valid_words == pytest.approx(0.81)

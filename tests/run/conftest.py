@@ -224,6 +224,8 @@ def _records(path: Path) -> Iterator[Any]:
             place += left_in_block
             continue
         length, kind = struct.unpack_from("<HB", content, place + 4)
+        if place + 7 + length > len(content):
+            return  # not whole yet: it is being written
         part += content[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (1, 4):  # a whole record, or the last part of one

@@ -42,6 +42,7 @@ def test_a_finished_runs_folder_is_the_contract(trained: Path, text: Path) -> No
         "samples/training.txt",
         "figures/loss.png",
         "figures/accuracy.png",
+        "figures/valid_words.png",
     }
     assert (trained / "evaluation").is_dir()
     said = status(trained)
@@ -71,6 +72,16 @@ def test_metrics_have_one_row_a_step_and_samples_come_when_they_should(trained: 
     assert all(row["train/loss"] and row["val/loss"] for row in rows(trained))
     text = (trained / "samples" / "training.txt").read_text()
     assert [line.split()[2] for line in text.splitlines() if line.startswith("=== iteration")] == ["20", "40", "60"]
+
+
+def test_rows_between_samples_keep_their_own_iterations(genlab, tiny, tmp_path: Path) -> None:
+    words = (*tiny(), "callbacks.text_samples.every=50", "trainer.max_steps=120", "trainer.val_check_interval=2")
+    assert genlab("train", f"run_dir={tmp_path}/run", *words).code == 0
+    found = rows(tmp_path / "run")
+    assert [row["step"] for row in found] == ["20", "40", "60", "80", "100", "120"]
+    assert all(row["train/loss"] for row in found)
+    assert [row["step"] for row in found if row["val/loss"]] == ["40", "80", "120"]
+    assert {row["step"] for row in found if row["train/valid_words"]} <= {"60", "100"}
 
 
 def test_provenance_says_what_it_takes_to_do_it_again(trained: Path) -> None:

@@ -251,7 +251,7 @@ def test_the_ledger_is_plain_json(make_study: MakeStudy) -> None:
     first = content["rows"][0]
     assert list(first) == [
         *("id", "statement", "study", "budget", "measure", "rule", "figures", "effect", "p", "p_corrected"),
-        *("corrected_for", "seeds", "verdict", "reason", "parts"),
+        *("corrected_for", "seeds", "verdict", "reason", "parts", "from_earlier"),
     ]
     assert first["parts"][0]["estimate"] == -4.0
     assert first["parts"][0]["low"] is None

@@ -69,11 +69,15 @@ class TextSamples(Callback):
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{heading}\n{prompt}{text}\n\n")
         SAMPLES.info("%s", prompt + text)
-        self._log_words(pl_module, prompt + text)
+        self._log_words(trainer, prompt + text)
         self._log_text(trainer, iteration, prompt, text)
 
-    def _log_words(self, pl_module: LightningModule, text: str) -> None:
-        """Log how many of the words are ones of the training text, where there is that and a whole word."""
+    def _log_words(self, trainer: Trainer, text: str) -> None:
+        """Log how many of the words are ones of the training text, where there is that and a whole word.
+
+        To the loggers themselves: Lightning keeps what a callback logs, its iteration too, and would log it again with
+        every later step until the next sample.
+        """
         found = whole_words(text)
         if self._known is None or not found:
             return
@@ -81,7 +85,8 @@ class TextSamples(Callback):
         before = share if self.smoothed_valid_words is None else self.smoothed_valid_words
         self.smoothed_valid_words = SMOOTHING * before + (1 - SMOOTHING) * share
         figures = {"train/valid_words": share, "train/smoothed_valid_words": self.smoothed_valid_words}
-        pl_module.log_dict({**figures, "step": float(pl_module.trainer.global_step)}, batch_size=1)
+        for logger in trainer.loggers:
+            logger.log_metrics(figures, trainer.global_step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Hand over the table of all samples."""

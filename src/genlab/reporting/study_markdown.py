@@ -64,8 +64,14 @@ def write_claims_page(ledger: Sequence[LedgerRow], path: Path, command: str) -> 
         ]
         for row in ledger
     ]
-    sentence = f"{len(ledger)} claims: {counts}.{corrected}"
+    sentence = f"{len(ledger)} claims: {counts}.{corrected}{_taken_over(ledger)}"
     return _written(path, "Claims", [f"Written by `{command}`.", sentence, table(header, rows)])
+
+
+def _taken_over(ledger: Sequence[LedgerRow]) -> str:
+    """Which studies stand as an earlier ledger found them."""
+    names = ", ".join(dict.fromkeys(row.study for row in ledger if row.from_earlier))
+    return f" As an earlier ledger found them, for their runs are not at hand: {names}." if names else ""
 
 
 def _written(path: Path, title: str, parts: Sequence[str]) -> Path:

@@ -13,6 +13,7 @@ from genlab.reporting.study_markdown import write_claims_page, write_study_page
 from genlab.run.artifacts import write_json
 from genlab.run.outcome import Outcome
 from genlab.run.study_results import at_budget, ledger_of, write_results
+from genlab.studies.earlier import read_earlier
 from genlab.studies.folder import StudyRecord
 from genlab.studies.ledger import Ledger
 from genlab.studies.observations import observe
@@ -22,15 +23,21 @@ COLOURS = {"confirmed": "green", "refuted": "red", "undecided": "yellow"}
 
 
 def main(cfg: DictConfig) -> Outcome:
-    """Decide all claims anew. Raises ``ValueError`` for a budget at which no study was run, and a name that is none."""
+    """Decide all claims anew.
+
+    Raises ``ValueError`` for a budget at which no study was run, and for a name or an earlier ledger that is none.
+    """
     budget = one_of("budget", cfg.budget, BUDGETS, "budget")
+    earlier = None if cfg.earlier is None else read_earlier(Path(str(cfg.earlier)).expanduser(), budget)
     records = at_budget(budget)
     if not records:
         raise refuse("budget", "be one that a study was run with (genlab train -m study=NAME)", budget, "budget")
-    ledger = ledger_of(records)
+    ledger = ledger_of(records, earlier)
     _show(ledger)
     if cfg.output is not None:
-        _write(ledger, _chosen(records, cfg.only), Path(str(cfg.output)).expanduser(), budget)
+        words = [f"{key}={cfg[key]}" for key in ("budget", "earlier", "output") if cfg[key] is not None]
+        command = shlex.join(["genlab", "studies", *words])
+        _write(ledger, _chosen(records, cfg.only), Path(str(cfg.output)).expanduser(), command)
     return Outcome()
 
 
@@ -42,8 +49,7 @@ def _chosen(records: list[StudyRecord], only: object) -> list[StudyRecord]:
     return [known[one_of("only", name, list(known), "only")] for name in names]  # type: ignore[union-attr]
 
 
-def _write(ledger: Ledger, records: list[StudyRecord], folder: Path, budget: str) -> None:
-    command = shlex.join(["genlab", "studies", f"budget={budget}", f"output={folder}"])
+def _write(ledger: Ledger, records: list[StudyRecord], folder: Path, command: str) -> None:
     try:
         for record in records:
             write_results(record.folder)

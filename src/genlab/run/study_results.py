@@ -1,6 +1,6 @@
 """What a study found, written into its folder: ``results.csv``, figures, ``claims.json`` and a report page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genlab.reporting.page import write_page
@@ -9,6 +9,7 @@ from genlab.reporting.study_tables import write_results as write_csv
 from genlab.run.artifacts import write_json
 from genlab.run.config_files import studies
 from genlab.run.study_plan import load_definition, runs_root
+from genlab.studies.earlier import Earlier
 from genlab.studies.folder import StudyRecord, find_studies, read_study
 from genlab.studies.ledger import Ledger, make_ledger
 from genlab.studies.observations import observe
@@ -30,9 +31,12 @@ def write_results(folder: Path) -> Path:
     return write_page([], folder / "report.html", title=title, studies=[study], ledger=own)
 
 
-def ledger_of(records: Sequence[StudyRecord]) -> Ledger:
-    """The verdicts on the claims of all studies, those that have not been run among them."""
-    return make_ledger(records, {name: load_definition(name) for name in studies()})
+def ledger_of(records: Sequence[StudyRecord], earlier: Mapping[str, Earlier] | None = None) -> Ledger:
+    """The verdicts on the claims of all studies, those that have not been run among them.
+
+    Where an ``earlier`` ledger has those, by claim, they stand as it found them.
+    """
+    return make_ledger(records, {name: load_definition(name) for name in studies()}, earlier=earlier)
 
 
 def at_budget(budget: str) -> list[StudyRecord]:

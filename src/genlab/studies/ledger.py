@@ -3,11 +3,12 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from genlab.checks import in_range, refuse
 from genlab.studies.claims import Claim, read_claims
+from genlab.studies.earlier import Earlier
 from genlab.studies.evidence import Evidence
 from genlab.studies.folder import StudyRecord
 from genlab.studies.inference import MOST_SEEDS, holm
@@ -29,7 +30,7 @@ class LedgerRow:
 
     ``p`` is two-sided and None where nothing was tested; ``p_corrected`` is None for claims that could not be decided
     whatever p is (seeds too few, runs missing), which are not among the ``corrected_for``. ``seeds`` is the number in
-    the smallest cell.
+    the smallest cell. ``from_earlier`` says that the evidence is an earlier ledger's, and its runs are not at hand.
     """
 
     id: str
@@ -47,6 +48,7 @@ class LedgerRow:
     verdict: str
     reason: str
     parts: tuple[Evidence, ...] = ()
+    from_earlier: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The row as JSON has it: no NaN and no infinity, None in their place."""
@@ -76,18 +78,22 @@ class Ledger:
 
 
 def make_ledger(
-    studies: Sequence[StudyRecord], definitions: Mapping[str, Mapping[str, Any]], alpha: float = ALPHA
+    studies: Sequence[StudyRecord],
+    definitions: Mapping[str, Mapping[str, Any]],
+    alpha: float = ALPHA,
+    earlier: Mapping[str, Earlier] | None = None,
 ) -> Ledger:
     """The verdicts on all claims of ``studies``, and of ``definitions`` (by study), whose studies were not run.
 
-    Of a study that was run with several budgets the largest counts that has come to its end, or else the largest.
-    What a study was run with is what decides, also where its file says something else by now.
+    What an ``earlier`` ledger found (by claim) counts for the studies that are not among ``studies``. Of a study that
+    was run with several budgets the largest counts that has come to its end, or else the largest. What a study was run
+    with is what decides, also where its file says something else by now.
 
     Raises ``ValueError`` for a definition that cannot be read and for a study that comes twice.
     """
     in_range("alpha", alpha, 0, 1, "alpha", low_open=True, high_open=True)
     run = {study.name: study for study in _chosen(studies)}
-    entries = [entry for name in {**run, **definitions} for entry in _entries(name, run, definitions)]
+    entries = [entry for name in {**run, **definitions} for entry in _entries(name, run, definitions, earlier or {})]
     tested = [entry for entry in entries if entry.weighed is not None and entry.weighed.decides]
     corrected = dict(zip(map(id, tested), holm([entry.p for entry in tested]), strict=True))
     still_open = sum(p > alpha for p in corrected.values())
@@ -114,14 +120,16 @@ class _Family:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A claim with what its study found; ``study`` and ``weighed`` are None where it was not run."""
+    """A claim with what its study found; ``budget`` is empty and ``weighed`` None where it was not run."""
 
     claim: Claim
     name: str
-    quantities: Mapping[str, Quantity]
-    study: StudyRecord | None
-    weighed: Weighed | None
-    changed: bool
+    measure: str
+    rule: str
+    budget: str = ""
+    weighed: Weighed | None = None
+    changed: bool = False
+    from_earlier: bool = False
 
     @property
     def p(self) -> float:
@@ -149,20 +157,39 @@ def _size(budget: str) -> int:
 
 
 def _entries(
-    name: str, run: Mapping[str, StudyRecord], definitions: Mapping[str, Mapping[str, Any]]
+    name: str,
+    run: Mapping[str, StudyRecord],
+    definitions: Mapping[str, Mapping[str, Any]],
+    earlier: Mapping[str, Earlier],
 ) -> Iterator[_Entry]:
     definition = definitions.get(name, {})
-    planned, quantities = read_claims(definition), read_quantities(definition)
-    study = run.get(name)
-    if study is not None:
-        observations, known = observe(study), read_quantities(study.definition)
-        for claim in read_claims(study.definition).values():
-            weighed = weigh(claim, observations, known) if claim.parts else None
-            now = planned.pop(claim.id, None)
-            changed = now is not None and rule_in_words(now, quantities) != rule_in_words(claim, known)
-            yield _Entry(claim, name, known, study, weighed, changed)
-    for claim in planned.values():
-        yield _Entry(claim, name, quantities, None, None, False)
+    quantities = read_quantities(definition)
+    planned = {claim.id: _planned(claim, name, quantities) for claim in read_claims(definition).values()}
+    for entry in _weighed(run[name]) if name in run else ():
+        now = planned.pop(entry.claim.id, None)
+        yield replace(entry, changed=now is not None and now.rule != entry.rule)
+    for entry in planned.values():
+        yield _taken_over(entry, earlier.get(entry.claim.id)) if name not in run else entry
+
+
+def _planned(claim: Claim, name: str, quantities: Mapping[str, Quantity]) -> _Entry:
+    return _Entry(claim, name, measure_in_words(claim, quantities), rule_in_words(claim, quantities))
+
+
+def _weighed(study: StudyRecord) -> Iterator[_Entry]:
+    """The claims that ``study`` was run with, and what it found of them."""
+    observations, quantities = observe(study), read_quantities(study.definition)
+    for claim in read_claims(study.definition).values():
+        weighed = weigh(claim, observations, quantities) if claim.parts else None
+        yield replace(_planned(claim, study.name, quantities), budget=study.budget, weighed=weighed)
+
+
+def _taken_over(entry: _Entry, earlier: Earlier | None) -> _Entry:
+    """``entry`` as an earlier ledger has it, by the rule of then; as it is where that one has it of another study."""
+    if earlier is None or earlier.study != entry.name:
+        return entry
+    found = replace(entry, measure=earlier.measure, rule=earlier.rule, budget=earlier.budget, weighed=earlier.weighed)
+    return replace(found, changed=earlier.rule != entry.rule, from_earlier=True)
 
 
 def _row(entry: _Entry, p_corrected: float | None, family: _Family) -> LedgerRow:
@@ -174,9 +201,9 @@ def _row(entry: _Entry, p_corrected: float | None, family: _Family) -> LedgerRow
         id=entry.claim.id,
         statement=entry.claim.statement,
         study=entry.name,
-        budget=entry.study.budget if entry.study is not None else "",
-        measure=measure_in_words(entry.claim, entry.quantities),
-        rule=rule_in_words(entry.claim, entry.quantities),
+        budget=entry.budget,
+        measure=entry.measure,
+        rule=entry.rule,
         figures=_joined(weighed, "figures"),
         effect=_joined(weighed, "effect"),
         p=weighed.p if weighed is not None and weighed.is_tested else None,
@@ -186,6 +213,7 @@ def _row(entry: _Entry, p_corrected: float | None, family: _Family) -> LedgerRow
         verdict=verdict,
         reason=_reason(entry, verdict, p_corrected, family),
         parts=weighed.evidence if weighed is not None else (),
+        from_earlier=entry.from_earlier,
     )
 
 
@@ -204,22 +232,22 @@ def _joined(weighed: Weighed | None, what: str) -> str:
 def _reason(entry: _Entry, verdict: str, p_corrected: float | None, family: _Family) -> str:
     if entry.claim.pending:
         return entry.claim.pending
-    if entry.weighed is None or entry.study is None:
+    if entry.weighed is None:
         return f"not run yet: genlab train -m study={entry.name} budget=quick"
     if p_corrected is None:
-        reason = f"{entry.weighed.missing}: {_next(entry.study, entry.weighed)}"
+        reason = f"{entry.weighed.missing}: {_next(entry, entry.weighed)}"
     else:
         reason = f"p = {_p(entry.weighed.p)}, {_p(p_corrected)} corrected for {family.tested} claims"
         reason += f"; {_what_it_takes(entry.weighed, family.level)}" if verdict == UNDECIDED else ""
     return reason + ("; the study was run before its file changed this rule" if entry.changed else "")
 
 
-def _next(study: StudyRecord, weighed: Weighed) -> str:
+def _next(entry: _Entry, weighed: Weighed) -> str:
     """What would let a claim be tested at all."""
-    if study.budget == BUDGETS[0]:
-        return f"genlab train -m study={study.name} budget={BUDGETS[1]}"
+    if entry.budget == BUDGETS[0]:
+        return f"genlab train -m study={entry.name} budget={BUDGETS[1]}"
     if any(each.missing for each in weighed.evidence):
-        return f"genlab train -m study={study.name} budget={study.budget} goes on with what is not done"
+        return f"genlab train -m study={entry.name} budget={entry.budget} goes on with what is not done"
     return "give the study more seeds"
 
 
