@@ -71,6 +71,13 @@ def test_quick_run_of_starts(tmp_path: Path) -> None:
     assert len(cases["start: first training step"]["rates"]) == 2
 
 
+def test_quick_run_of_what_a_sweep_costs(tmp_path: Path) -> None:
+    two, beside = quick(tmp_path, "overhead")["cases"]
+    assert two["size"] == beside["size"] == "2 runs, 256x20, 20 updates"
+    assert two["comparisons"][0]["target"] == 1.7
+    assert 0 < beside["limits"][0]["found"]["median"] < 100
+
+
 def test_quick_run_of_a_sweep(tmp_path: Path) -> None:
     (sweep,) = quick(tmp_path, "sweep")["cases"]
     assert sweep["size"] == "2 runs, 100x20, 20 updates"

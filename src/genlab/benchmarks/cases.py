@@ -14,6 +14,7 @@ from genlab.benchmarks.rounds import Case
 from genlab.benchmarks.sampling import sampling_cases
 from genlab.benchmarks.startup import startup_cases
 from genlab.benchmarks.sweep import sweep_case
+from genlab.benchmarks.sweep_overhead import overhead_cases
 from genlab.benchmarks.training import Setting, training_case
 from genlab.checks import one_of
 
@@ -52,6 +53,7 @@ CASES: dict[str, Callable[[Plan], Iterable[Case | Curve]]] = {
     "classifier": _classifier,
     "evaluation": lambda plan: [evaluation_case(plan)],
     "sweep": lambda plan: [sweep_case(plan)],
+    "overhead": overhead_cases,
     "memory": lambda plan: [memory_case(plan)],
     "growth": growth_curves,
 }
