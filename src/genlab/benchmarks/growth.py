@@ -38,7 +38,10 @@ def update_curve(name: str, axis: str, sizes: Sequence[int], plan: Plan, around:
         for contender, found in costs.items():
             found.append([MILLISECONDS / rate for rate in fastest(rates, contender)])
     fixed = {"hidden_size": "hidden units", "seq_len": "time steps", "batch_size": "streams"}
-    rest = ", ".join(f"{getattr(around, key)} {word}" for key, word in fixed.items() if key != name)
+    values = {key: getattr(around, key) for key in fixed if key != name}
+    rest = ", ".join(
+        f"{value} {fixed[key].removesuffix('s') if value == 1 else fixed[key]}" for key, value in values.items()
+    )
     return Curve(name, axis, "milliseconds an update", f"char-RNN update at {rest}", list(map(float, sizes)), costs)
 
 
