@@ -17,7 +17,7 @@ PRECISION  ?= $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo bf16-m
 DEMO_MODELS := char_rnn classifier dcgan vae
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-full bench-check bench-quick torture clean
+.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-full bench-check bench-profile bench-quick torture clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,11 +110,14 @@ golden: install ## make the golden runs anew (say in the commit why they changed
 bench: install ## compare speeds with what people would use instead, a quarter of an hour
 	@$(BIN)/python -m genlab.benchmarks
 
-bench-full: install ## the same with more rounds, and how cost grows: hours rather than minutes
+bench-full: install ## the same with more rounds, and how cost grows: about 40 minutes on two cores
 	@$(BIN)/python -m genlab.benchmarks --full
 
 bench-check: install ## measure, and say what is slower than in bench/reference.json beyond the noise
 	@$(BIN)/python -m genlab.benchmarks --check bench/reference.json
+
+bench-profile: install ## take the training steps apart, and write docs/profile.md
+	@$(BIN)/python -m genlab.benchmarks.profile --write-docs
 
 bench-quick: install ## the same at tiny sizes, to see that it runs
 	@$(BIN)/python -m genlab.benchmarks --quick

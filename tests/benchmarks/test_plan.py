@@ -24,12 +24,15 @@ def test_a_stand_in_is_said() -> None:
     plan = Plan("bench", 3, Path(), "digits", Path("/nowhere"), "32-true")
     assert plan.warnings == ["the images are scikit-learn's digits and not MNIST: there is no MNIST in /nowhere"]
     assert "data.val_size=100" in plan.image_words
+    (said,) = Plan("quick", 3, Path(), "digits", Path("/there"), "32-true").warnings
+    assert said.endswith("not MNIST: that is enough for a try"), "it does not look for MNIST"
     assert Plan("bench", 3, Path(), "MNIST", Path(), "32-true").warnings == []
 
 
-@pytest.mark.parametrize(("rounds", "few"), [(1, 1), (3, 1), (9, 3)])
-def test_what_takes_minutes_has_fewer_rounds(rounds: int, few: int) -> None:
-    assert Plan("full", rounds, Path(), "MNIST", Path(), "32-true").few == few
+@pytest.mark.parametrize(("rounds", "fewer", "few"), [(1, 1, 1), (2, 1, 1), (3, 2, 1), (9, 6, 3)])
+def test_what_takes_minutes_has_fewer_rounds(rounds: int, fewer: int, few: int) -> None:
+    plan = Plan("full", rounds, Path(), "MNIST", Path(), "32-true")
+    assert (plan.fewer, plan.few) == (fewer, few)
 
 
 def test_cases_are_chosen_by_name_and_keep_their_order() -> None:

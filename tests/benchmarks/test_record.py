@@ -71,6 +71,15 @@ def test_large_ratios_have_one_digit(record: Record) -> None:
     assert row[5] == "22.2 (22.2 to 22.2), one round"
 
 
+def test_a_row_of_fewer_rounds_says_so(record: Record) -> None:
+    assert [row[5] for row in rows(record.cases, 3)] == [
+        "5.10 (5.05 to 5.15), 2 rounds",
+        "0.75 (0.75 to 0.75), 2 rounds",
+    ]
+    assert rows(record.cases, 2) == rows(record.cases)
+    assert "5.15), 2 rounds" in markdown(replace(record, rounds=3))
+
+
 def test_seconds_limits_and_comparisons_without_a_target() -> None:
     seconds = {"we": [4.0, 5.0], "they": [8.0, 10.0]}
     found = compare(seconds, "we", "they", None, less_is_better=True)

@@ -344,3 +344,29 @@ def test_a_uniform_number_on_an_edge_draws_what_begins_there(make_net: MakeNet, 
     uniforms = np.array([[0.0], [0.25], [0.5], [0.75], [1 - 2**-53]])
     drawn = draw_all(net, net.head.bias.detach()[None].clone(), net.initial_state(1), uniforms, Draw(1.0))
     assert drawn[:, 0].tolist() == [1, 2, 3, 4, 4]
+
+
+# --- samples that cores share ------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 200), st.integers(1, 9))
+def test_shares_hold_every_sample_once_and_none_is_small(count: int, cores: int) -> None:
+    parts = sampling.shares(count, cores)
+    assert [i for part in parts for i in range(count)[part]] == list(range(count))
+    assert 1 <= len(parts) <= cores
+    sizes = [part.stop - part.start for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+    assert len(parts) == 1 or min(sizes) >= sampling.STREAMS_A_CORE
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_cores_that_share_the_samples_write_what_one_writes(num_layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    net = CharRnn(len(VOCABULARY), 7, num_layers, "normal").double()
+    texts = {}
+    for cores in (1, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda n=cores: n)
+        assert len(sampling.shares(49, cores)) == cores
+        texts[cores] = sample_texts(net, VOCABULARY, 49, 20, Draw(1.2, 4, 0.9), 5, ["a", "bc", ""], "compiled")
+    assert texts[3] == texts[1]
+    assert len(set(texts[1])) > 40

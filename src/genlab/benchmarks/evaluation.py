@@ -63,7 +63,7 @@ def evaluation_case(plan: Plan, count: int | None = None) -> Case:
         return float(made["seconds"])
 
     contenders: dict[str, Measure] = {OURS: ours, PEER: theirs}
-    rates = alternate(contenders, 1 if plan.quick else plan.rounds)
+    rates = alternate(contenders, 1 if plan.quick else plan.fewer)
     difference = largest_difference(found[OURS], found[PEER])
     comparison = compare(rates, OURS, PEER, TARGET, less_is_better=True)
     size = f"{judged.count:,} images, {plan.dataset}"

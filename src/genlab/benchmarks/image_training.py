@@ -84,7 +84,7 @@ def image_case(model: str, plan: Plan) -> Case:
         for workers in (0,) if plan.quick else (0, 2):
             name = f"{PEERS[model]}, {workers} workers"
             contenders[name] = _peer_rate(model, plan, runner, name, workers, written)
-    rates = alternate(contenders, plan.size(1, plan.rounds))
+    rates = alternate(contenders, plan.size(1, plan.fewer))
     comparisons = [compare(rates, ours, peer, target) for peer, target in targets.items()]
     if single in contenders and single != ours and model in PEERS:
         comparisons.append(compare(rates, single, PEERS[model], None))
@@ -128,7 +128,7 @@ def train_words(model: str, plan: Plan, run: Path, precision: str, seed: int = 0
 def _bare_rate(model: str, plan: Plan, runner: Runner, written: Written) -> Measure:
     options = {
         **{"model": model, "images": str(written.file), "precision": plan.precision, "batch": BATCH},
-        **{"warm_up": plan.size(2, 10), "steps": plan.size(4, 100)},
+        **{"warm_up": plan.size(2, 5), "steps": plan.size(4, 50)},
     }
     return lambda: float(runner.program(BARE, "genlab.benchmarks.bare", options)["rate"])
 
@@ -136,7 +136,7 @@ def _bare_rate(model: str, plan: Plan, runner: Runner, written: Written) -> Meas
 def _peer_rate(model: str, plan: Plan, runner: Runner, name: str, workers: int, written: Written) -> Measure:
     options = {
         **{"task": "rate", "model": model, "root": str(written.root), "workers": workers},
-        **{"warm_up": plan.size(1, 5), "steps": plan.size(2, 50)},
+        **{"warm_up": plan.size(1, 3), "steps": plan.size(2, 30)},
     }
     return lambda: float(runner.program(name, "genlab.benchmarks.peers_images", options)["rate"])
 

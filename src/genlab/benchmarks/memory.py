@@ -18,7 +18,7 @@ def memory_case(plan: Plan) -> Case:
     setting = Setting(plan.size(16, 512), plan.size(10, 50))
     file, runner = write_windows(setting, plan.folder), Runner(plan.quick)
     run = plan.folder / "memory"
-    for _ in range(1 if plan.quick else plan.rounds):
+    for _ in range(1 if plan.quick else plan.few):
         runner.genlab(OURS, ["train", *char_rnn_words(setting, run, plan.size(20, 500), plan.size(10, 100))])
         shutil.rmtree(run)
         for name, loop in LOOPS.items():

@@ -11,7 +11,8 @@ from genlab.datasets.raw_images import RAW_SETS, missing
 class Plan:
     """``name`` is ``quick`` (a try: tiny sizes), ``bench`` or ``full``; ``folder`` is for whatever is written.
 
-    ``rounds`` is how many turns everyone gets; ``few`` is how many where a turn takes minutes.
+    ``rounds`` is how many turns everyone gets; ``fewer`` is how many where all turns of a round take a minute or two,
+    ``few`` where they take more.
     """
 
     name: str
@@ -30,6 +31,11 @@ class Plan:
     def full(self) -> bool:
         """Whether everything is measured that can be."""
         return self.name == "full"
+
+    @property
+    def fewer(self) -> int:
+        """Rounds of what takes a minute or two: image models and evaluation."""
+        return max(1, self.rounds * 2 // 3)
 
     @property
     def few(self) -> int:
@@ -51,7 +57,8 @@ class Plan:
         """What must be said beside every figure of images."""
         if self.dataset == "MNIST":
             return []
-        return [f"the images are scikit-learn's digits and not MNIST: there is no MNIST in {self.root}"]
+        why = "that is enough for a try" if self.quick else f"there is no MNIST in {self.root}"
+        return [f"the images are scikit-learn's digits and not MNIST: {why}"]
 
 
 def data_root() -> Path:

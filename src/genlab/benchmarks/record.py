@@ -63,23 +63,26 @@ def _case(content: dict[str, Any]) -> Case:
     return Case(**{**content, "comparisons": comparisons, "limits": limits})
 
 
-def rows(cases: Sequence[Case]) -> list[tuple[str, ...]]:
-    """The table's cells, a row a comparison and a row a limit, in the order of ``HEADINGS``."""
+def rows(cases: Sequence[Case], rounds: int | None = None) -> list[tuple[str, ...]]:
+    """The table's cells, a row a comparison and a row a limit, in the order of ``HEADINGS``.
+
+    A row of fewer than ``rounds`` rounds, or of one, says so.
+    """
     found = []
     for case in cases:
-        found += [_row(case, comparison) for comparison in case.comparisons]
+        found += [_row(case, comparison, rounds) for comparison in case.comparisons]
         found += [_limit_row(case, limit) for limit in case.limits]
     return found
 
 
-def _row(case: Case, found: Comparison) -> tuple[str, ...]:
+def _row(case: Case, found: Comparison, rounds: int | None) -> tuple[str, ...]:
     return (
         f"{case.what} ({case.unit})",
         case.size,
         f"{found.peer}, {found.setting}" if found.setting else found.peer,
         _rate(found.our_rate),
         _rate(found.peer_rate),
-        f"{_times(found.ratio.median)} ({_spread(found.ratio)})" + (", one round" if _rounds(case) == 1 else ""),
+        f"{_times(found.ratio.median)} ({_spread(found.ratio)})" + _fewer(case, rounds),
         "" if found.target is None else f"{found.target:g}",
         _answer(found.reached),
     )
@@ -88,6 +91,13 @@ def _row(case: Case, found: Comparison) -> tuple[str, ...]:
 def _limit_row(case: Case, limit: Limit) -> tuple[str, ...]:
     median, target = _rate(limit.found.median), f"{limit.limit:g} {case.unit} at most"
     return (f"{case.what} ({case.unit})", case.size, "nobody", median, "", "", target, _answer(limit.reached))
+
+
+def _fewer(case: Case, rounds: int | None) -> str:
+    found = _rounds(case)
+    if found == 1:
+        return ", one round"
+    return f", {found} rounds" if rounds is not None and found < rounds else ""
 
 
 def _spread(found: Ratio) -> str:
@@ -123,7 +133,7 @@ def print_table(console: Console, record: Record) -> None:
     table = Table(title="genlab beside what people would use instead")
     for number, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if number < 3 else "right")
-    for row in rows(record.cases):
+    for row in rows(record.cases, record.rounds):
         style = {"yes": "green", "no": "red"}.get(row[-1], "default")
         table.add_row(*row[:-1], f"[{style}]{row[-1]}[/]")
     console.print(table)
@@ -154,14 +164,15 @@ def conditions(record: Record) -> str:
 
 def markdown(record: Record, pictures: Sequence[str] = ()) -> str:
     """The tables, what they were measured under, and the pictures (paths) as Markdown."""
-    parts = [_table(HEADINGS, 3, rows(record.cases)), *record.warnings, conditions(record)]
+    parts = [table(HEADINGS, 3, rows(record.cases, record.rounds)), *record.warnings, conditions(record)]
     if peaks := memory_rows(record.cases):
         parts += ["Peak memory of a process (of its largest one, where there are several):"]
-        parts += [_table(MEMORY_HEADINGS, 3, peaks)]
+        parts += [table(MEMORY_HEADINGS, 3, peaks)]
     return "\n\n".join([*parts, *(f"![how cost grows with {Path(path).stem}]({path})" for path in pictures)])
 
 
-def _table(headings: Sequence[str], left: int, body: Sequence[Sequence[str]]) -> str:
+def table(headings: Sequence[str], left: int, body: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first ``left`` are of figures."""
     lines = [headings, [*["---"] * left, *["---:"] * (len(headings) - left)], *body]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -171,11 +182,23 @@ def write_docs(path: Path, record: Record) -> None:
 
     The folder has the file's name without its ending. Raises ``ValueError`` for a file without the markers.
     """
+    folder = path.with_suffix("")
+    refuse_without_markers(path)
+    pictures = [f"{folder.name}/{name}" for name in draw_curves(record.curves, folder)]
+    between_markers(path, markdown(record, pictures))
+
+
+def between_markers(path: Path, text: str) -> None:
+    """Put text between the two markers of a Markdown file; raises ``ValueError`` for a file without them."""
+    before, after = refuse_without_markers(path)
+    path.write_text(f"{before}{TABLE_BEGINS}\n\n{text}\n\n{TABLE_ENDS}{after}", encoding="utf-8")
+
+
+def refuse_without_markers(path: Path) -> tuple[str, str]:
+    """What stands before and after the two markers of a file; raises ``ValueError`` where they are not there."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     before, begins, rest = text.partition(TABLE_BEGINS)
     _, ends, after = rest.partition(TABLE_ENDS)
     if not (begins and ends):
         raise ValueError(f"`--write-docs` must have the lines {TABLE_BEGINS} and {TABLE_ENDS} in {path}")
-    folder = path.with_suffix("")
-    pictures = [f"{folder.name}/{name}" for name in draw_curves(record.curves, folder)]
-    path.write_text(f"{before}{begins}\n\n{markdown(record, pictures)}\n\n{ends}{after}", encoding="utf-8")
+    return before, after

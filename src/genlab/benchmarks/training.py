@@ -96,12 +96,14 @@ def char_rnn_words(setting: Setting, folder: Path, max_steps: int, windows_per_s
     ]
 
 
-def genlab_train(setting: Setting, folder: Path, max_steps: int, windows_per_step: int) -> None:
-    """Run the command with its output, a terminal's, kept off the screen.
+def genlab_train(
+    setting: Setting, folder: Path, max_steps: int, windows_per_step: int, more: Sequence[str] = ()
+) -> None:
+    """Run the command, with ``more`` words, with its output, a terminal's, kept off the screen.
 
     Raises ``RuntimeError`` with the command's words where it fails.
     """
-    words = char_rnn_words(setting, folder, max_steps, windows_per_step)
+    words = [*char_rnn_words(setting, folder, max_steps, windows_per_step), *more]
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said), environment(AS_IN_A_TERMINAL):
         code = run_verb("train", words)

@@ -6,7 +6,9 @@ depend on how many others are drawn beside it, nor on the engine. Axes: T steps,
 
 import importlib.util
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from genlab.char_rnn.engines import numpy_parameters
 from genlab.char_rnn.nets import CharRnn
 from genlab.char_rnn.text import Vocabulary
 from genlab.checks import at_least, in_range, one_of, positive, refuse
+
+# Samples do not know of one another, so that cores share them; fewer than this are not worth a thread.
+STREAMS_A_CORE = 16
 
 
 @dataclass(frozen=True)
@@ -124,16 +129,31 @@ def _sample_compiled(
     params = numpy_parameters(net)
     # Each character takes a column of the input weights: columns that lie together are read in one go.
     by_columns = params._replace(weight_ih=tuple(np.asfortranarray(weight) for weight in params.weight_ih))
-    drawn: np.ndarray[Any, Any] = compiled.sample(
-        logits_BV.numpy(),
-        h_LBH.numpy(),
-        uniforms_TB,
-        by_columns,
-        float(draw.temperature),
-        draw.top_k,
-        float(draw.top_p),
-    )
-    return drawn
+
+    def part(chosen: slice) -> np.ndarray[Any, Any]:
+        drawn: np.ndarray[Any, Any] = compiled.sample(
+            np.ascontiguousarray(logits_BV.numpy()[chosen]),
+            h_LBH.numpy()[:, chosen].copy(),
+            np.ascontiguousarray(uniforms_TB[:, chosen]),
+            by_columns,
+            float(draw.temperature),
+            draw.top_k,
+            float(draw.top_p),
+        )
+        return drawn
+
+    parts = shares(len(logits_BV), torch.get_num_threads())
+    if len(parts) == 1:
+        return part(parts[0])
+    with ThreadPoolExecutor(len(parts)) as threads:  # what is compiled lets other threads run
+        return np.concatenate(list(threads.map(part, parts)), axis=1)
+
+
+def shares(count: int, cores: int) -> list[slice]:
+    """``count`` samples in shares as equal as can be, one a core; several hold ``STREAMS_A_CORE`` or more."""
+    number = max(1, min(cores, count // STREAMS_A_CORE))
+    bounds = [count * i // number for i in range(number + 1)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
 def _sample_torch(

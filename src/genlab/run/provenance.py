@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 import genlab
 from genlab.run.command_line import typed_words
@@ -75,8 +76,18 @@ def machine() -> dict[str, Any]:
         "capability": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "blas_threads": blas_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+
+
+def blas_threads() -> int | None:
+    """The most threads that a BLAS beside torch's, NumPy's above all, may use now; None where none is loaded.
+
+    The compiled engine of the character RNN holds it to one (``model.engine=torch`` does not).
+    """
+    pools = ThreadpoolController().select(user_api="blas").info()
+    return max((int(pool["num_threads"]) for pool in pools), default=None)
 
 
 def processor() -> str:

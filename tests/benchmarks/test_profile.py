@@ -1,0 +1,112 @@
+"""What a profile makes of durations and operations, with closed figures; and both programs once, at tiny sizes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from genlab.benchmarks import profile, profiled, trainer_profile
+from genlab.benchmarks.cases import QUICK_SETTINGS
+from genlab.benchmarks.record import TABLE_BEGINS, TABLE_ENDS
+from genlab.char_rnn.engines import NumpyEngine
+
+
+@pytest.mark.parametrize(
+    ("operation", "part"),
+    [
+        ("aten::convolution_backward", "convolutions"),
+        ("aten::mkldnn_convolution", "convolutions"),
+        ("aten::native_batch_norm_backward", "batch norms"),
+        ("aten::clamp_min", "activations"),
+        ("aten::leaky_relu_backward", "activations"),
+        ("aten::addmm", "linear layers"),
+        ("Optimizer.step#Adam.step", "optimisers"),
+        ("aten::_foreach_addcdiv_", "optimisers"),
+        ("aten::copy_", "the rest"),
+    ],
+)
+def test_operations_belong_to_parts(operation: str, part: str) -> None:
+    assert profiled.part_of(operation) == part
+
+
+def test_operations_are_counted_as_the_formula_has_them() -> None:
+    """A product and an addition a weight and place: 3x3 kernels over 5x5 places, from 2 to 4 channels, twice."""
+    x, weight = torch.ones(2, 2, 5, 5), torch.ones(4, 2, 3, 3)
+    assert profiled.operations(lambda: functional.conv2d(x, weight, padding=1)) == 2 * 2 * 25 * 4 * 2 * 9
+
+
+def test_a_step_is_taken_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    assert profiled.main([json.dumps({"model": "classifier", "peer": False, "precision": "32-true", "steps": 1})]) == 0
+    found = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert sum(found["parts"].values()) == pytest.approx(1)
+    assert found["parts"]["convolutions"] > found["parts"]["linear layers"] > 0
+    assert found["seconds"] > 0
+    assert found["operations"] / found["peak"] < 10
+
+
+def test_parts_of_a_run_add_up_to_the_whole() -> None:
+    """What begins before the window or ends after it is no part of it."""
+    spans = {
+        "[Strategy]SingleDeviceStrategy.training_step": [(0.0, 9.0), (10.0, 13.0), (13.5, 17.5)],
+        "[_TrainingEpochLoop].train_dataloader_next": [(9.5, 10.5), (13.0, 13.5)],
+        "[Strategy]SingleDeviceStrategy.validation_step": [(18.0, 18.25), (18.25, 18.5), (22.0, 30.0)],
+        "[Callback]BestCheckpoint{'monitor': 'a.b'}.on_validation_end": [(18.5, 19.5), (30.0, 31.0)],
+        "[Callback]TextSamples.on_train_batch_end": [(9.0, 9.9), (17.5, 18.25)],
+        "[Callback]TextSamples.on_train_start": [(10.0, 20.0)],
+    }
+    laps = [(1.0, 8.0), (10.5, 12.5), (14.0, 17.0)]
+    assert trainer_profile.parted(spans, laps, (10.0, 21.0)) == {
+        "engine": 5.0,
+        "figures of a step": 2.0,
+        "reading the text": 0.5,
+        "validation": 0.5,
+        "callback BestCheckpoint": 1.0,
+        "callback TextSamples": 0.75,
+        "Lightning's loop and metrics.csv": 1.25,
+    }
+
+
+def test_a_run_of_the_trainer_is_taken_apart(tmp_path: Path) -> None:
+    before = NumpyEngine.train
+    (setting, *_) = QUICK_SETTINGS
+    parts = trainer_profile.trainer_parts(setting, tmp_path / "run")
+    assert NumpyEngine.train is before
+    callbacks = {"callback TextSamples", "callback Progress", "callback FiniteNumbers"}
+    assert {"engine", "figures of a step", "reading the text", *callbacks} <= parts.keys()
+    for name in ("engine", "figures of a step", "reading the text", *callbacks, "Lightning's loop and metrics.csv"):
+        assert parts[name] > 0, name
+
+
+def image_round(seconds: float) -> dict[str, object]:
+    return {"seconds": seconds, "operations": 8e9, "peak": 1e11, "parts": {"convolutions": 0.75, "the rest": 0.25}}
+
+
+def test_the_least_that_a_step_takes_bounds_its_ratio() -> None:
+    images = {"dcgan": {"genlab": [image_round(0.1)], "peer": [image_round(0.16)]}}
+    assert profile.part_table(images).splitlines()[-1] == "| DCGAN, peer | 160 | 75% | 25% |"
+    assert profile.floor_table(images).splitlines()[-1] == "| DCGAN | 8.0 | 100 | 80 | 100 | 80% | 160 | 1.60 | 2.00 |"
+    alone = {"classifier": {"genlab": [image_round(0.1)]}}
+    assert profile.floor_table(alone).splitlines()[-1] == "| classifier | 8.0 | 100 | 80 | 100 | 80% |  |  |  |"
+
+
+def test_the_tables_go_into_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "sections", lambda quick, rounds, precision: [f"{quick} {rounds} {precision}"])
+    page = tmp_path / "profile.md"
+    words = ["--quick", "--rounds", "2", "--precision", "32-true", "--write-docs", str(page)]
+    assert profile.main(words) == 2
+    page.write_text(f"before\n{TABLE_BEGINS}\nold\n{TABLE_ENDS}\nafter\n")
+    assert profile.main(words) == 0
+    assert page.read_text() == f"before\n{TABLE_BEGINS}\n\nTrue 2 32-true\n\n{TABLE_ENDS}\nafter\n"
+
+
+def test_a_step_of_the_char_rnn_is_told_by_part() -> None:
+    (setting, *_) = QUICK_SETTINGS
+    parts = profile.median_parts([{"engine": 0.006, "b": 0.002}, {"engine": 0.006, "b": 0.002}], setting)
+    assert parts == pytest.approx({"engine": 3.0, "b": 1.0})
+    assert profile.text_table({setting.size: parts}).splitlines()[2:] == [
+        "| engine | 3.00 |",
+        "| b | 1.00 |",
+        "| the engine's share | 75% |",
+    ]
