@@ -38,12 +38,16 @@ class ImageGrids(Callback):
             return
         folder = Path(trainer.default_root_dir)
         name = f"epoch_{passes:04d}"
+        if trainer.is_global_zero:
+            self._draw(trainer, pl_module, folder, name)
+        if self.keep_weights:
+            trainer.save_checkpoint(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+    def _draw(self, trainer: Trainer, pl_module: Any, folder: Path, name: str) -> None:
         images = to_bytes(pl_module.sample(self.count, seed=self.seed))
         sheet = contact_sheet(images.cpu().numpy(), columns=math.isqrt(self.count - 1) + 1)
         save_png(sheet, folder / "samples" / f"{name}.png")
         log_pictures(trainer.loggers, "samples", {name: sheet}, trainer.global_step)
-        if self.keep_weights:
-            trainer.save_checkpoint(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
 
     def _is_whole(self, trainer: Trainer) -> bool:
         """Whether the pass was gone through to its end: a run that is stopped ends a pass too."""

@@ -13,6 +13,8 @@ from genlab.run.metrics_csv import MetricsCsv
 class LastCheckpoint(Callback):
     """Saves before a training step once ``every_seconds`` have gone by since the last save, or a pass has ended.
 
+    Of several processes the first clock to say so decides for all.
+
     Before a step, for the validation that may follow the step before it is over then: a run that goes on repeats
     none of its figures and lacks none. ``every_pass`` may be switched off where passes take less time than a save.
     Every checkpoint carries the newest figures, ``figures``: a run that goes on and has nothing left to do knows them.
@@ -34,7 +36,8 @@ class LastCheckpoint(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Save if it is time."""
         next_pass = self.every_pass and trainer.current_epoch > self._saved_in
-        if trainer.global_step and (next_pass or time.monotonic() - self._saved_at >= self.every_seconds):
+        due = next_pass or time.monotonic() - self._saved_at >= self.every_seconds
+        if trainer.global_step and trainer.strategy.reduce_boolean_decision(due, all=False):
             save_checkpoint(trainer, self.path)
             self._saved_at, self._saved_in = time.monotonic(), trainer.current_epoch
 
@@ -54,7 +57,8 @@ class LastCheckpoint(Callback):
 def save_checkpoint(trainer: Trainer, path: Path) -> None:
     """Save at ``path``, where there is a whole checkpoint at any time (``whole_checkpoints``).
 
-    The figures up to it are written out first: no process that is killed leaves a checkpoint ahead of them.
+    The figures up to it are written out first: no process that is killed leaves a checkpoint ahead of them. Several
+    processes call it together, and the first one writes.
     """
     for logger in trainer.loggers:
         if isinstance(logger, MetricsCsv):

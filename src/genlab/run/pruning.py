@@ -22,10 +22,15 @@ class Pruning(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report, and ask."""
+        hopeless = trainer.is_global_zero and self._is_hopeless(trainer)
+        if trainer.strategy.reduce_boolean_decision(hopeless, all=False):
+            trainer.should_stop = True
+
+    def _is_hopeless(self, trainer: Trainer) -> bool:
         value = float(trainer.callback_metrics.get(self.monitor, math.nan))
         if not math.isfinite(value):
-            return
+            return False
         self._trial.report(self.sign * value, trainer.global_step)
-        if self._trial.should_prune():
+        if hopeless := self._trial.should_prune():
             self._trial.set_user_attr(PRUNED, trainer.global_step)
-            trainer.should_stop = True
+        return hopeless
