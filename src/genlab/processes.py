@@ -70,6 +70,15 @@ def average_running_statistics(net: nn.Module) -> None:
     average(each for each in statistics if each is not None)
 
 
+def any_says(so: bool) -> bool:
+    """Whether it is so in any process: what all are to do in the same step, one has to find out."""
+    if process_count() == 1:
+        return so
+    saying = torch.tensor(float(so), device="cuda" if distributed.get_backend() == "nccl" else "cpu")
+    distributed.all_reduce(saying)
+    return bool(saying > 0)
+
+
 def is_mine(index: int) -> bool:
     """Whether, of a list that all processes go through, this entry is one for this process."""
     return index % process_count() == process_number()

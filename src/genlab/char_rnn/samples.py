@@ -11,6 +11,7 @@ from genlab.char_rnn.module import CharRnnModule
 from genlab.char_rnn.sampling import Draw
 from genlab.checks import at_least, positive
 from genlab.evaluation.words import lexicon, whole_words
+from genlab.processes import process_number
 
 SAMPLES = logging.getLogger("genlab.samples")
 SMOOTHING = 0.9  # what an average keeps of itself from one sample to the next
@@ -48,7 +49,7 @@ class TextSamples(Callback):
         self._known = None if data is None else lexicon(data.train_text)
         self._rows: list[list[object]] = []
         self._logged = 0
-        if trainer.is_global_zero and self.path.is_file():
+        if process_number() == 0 and self.path.is_file():
             text = self.path.read_text(encoding="utf-8")
             later = [found.start() for found in _HEADING.finditer(text) if int(found[1]) > self._last]
             self.path.write_text(text[: later[0]] if later else text, encoding="utf-8")
@@ -66,7 +67,7 @@ class TextSamples(Callback):
         prompt = prompts[iteration // self.every % len(prompts)]
         (text,) = pl_module.sample(1, self.length, temperature=self.draw.temperature, seed=iteration, prompts=[prompt])
         heading = f"=== iteration {iteration} | smoothed loss {pl_module.smoothed_loss:.3f} | prompt {prompt!r} ==="
-        if trainer.is_global_zero:
+        if process_number() == 0:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(f"{heading}\n{prompt}{text}\n\n")

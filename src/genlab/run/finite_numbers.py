@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from genlab.processes import process_number
 from genlab.run.whole_file import whole_file
 
 FOLDER = "failure"
@@ -53,7 +54,7 @@ class FiniteNumbers(Callback):
             exception.add_note("the batch holds NaN or infinity")
         if not is_bad and not isinstance(exception, FloatingPointError):
             return
-        other = f"_process_{trainer.global_rank}" if trainer.global_rank else ""
+        other = f"_process_{process_number()}" if process_number() else ""
         path = Path(trainer.default_root_dir) / FOLDER / f"batch_{self._iteration}{other}.pt"
         try:
             _write(path, {"iteration": self._iteration, "reason": str(exception), "batch": batch})

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback, Trainer
 
 from genlab.checks import at_least, refuse
 from genlab.evaluation.image_data import to_bytes
+from genlab.processes import process_number
 from genlab.reporting.sheets import contact_sheet, save_png
 from genlab.run.loggers import log_pictures
 
@@ -38,7 +39,7 @@ class ImageGrids(Callback):
             return
         folder = Path(trainer.default_root_dir)
         name = f"epoch_{passes:04d}"
-        if trainer.is_global_zero:
+        if process_number() == 0:
             self._draw(trainer, pl_module, folder, name)
         if self.keep_weights:
             trainer.save_checkpoint(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)

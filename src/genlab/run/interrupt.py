@@ -12,6 +12,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from genlab.processes import any_says, process_number
 from genlab.run.last_checkpoint import save_checkpoint
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -42,12 +43,12 @@ class StopOnSignal(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take SIGTERM back from Lightning, which would end training with an error of its own."""
-        if trainer.is_global_zero and threading.current_thread() is threading.main_thread():
+        if process_number() == 0 and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._handle)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Save and stop."""
-        if trainer.strategy.reduce_boolean_decision(self.stopped, all=False):
+        if any_says(self.stopped):
             save_checkpoint(trainer, self.checkpoint)
             raise Stop
 
@@ -56,7 +57,7 @@ class StopOnSignal(Callback):
     ) -> None:
         """Stop in the middle of a validation that takes long."""
         too_long = self.stopped and time.monotonic() - self._stopped_at > VALIDATION_SECONDS
-        if trainer.strategy.reduce_boolean_decision(too_long, all=False):
+        if any_says(too_long):
             raise Stop
 
     @contextmanager

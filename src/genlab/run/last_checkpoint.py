@@ -7,6 +7,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from genlab.checks import positive, refuse
+from genlab.processes import any_says
 from genlab.run.metrics_csv import MetricsCsv
 
 
@@ -37,7 +38,7 @@ class LastCheckpoint(Callback):
         """Save if it is time."""
         next_pass = self.every_pass and trainer.current_epoch > self._saved_in
         due = next_pass or time.monotonic() - self._saved_at >= self.every_seconds
-        if trainer.global_step and trainer.strategy.reduce_boolean_decision(due, all=False):
+        if trainer.global_step and any_says(due):
             save_checkpoint(trainer, self.path)
             self._saved_at, self._saved_in = time.monotonic(), trainer.current_epoch
 

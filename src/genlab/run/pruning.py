@@ -5,6 +5,8 @@ import math
 import optuna
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from genlab.processes import any_says, process_number
+
 PRUNED = "pruned"
 """The attribute of a trial that says it was ended early."""
 
@@ -22,8 +24,8 @@ class Pruning(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report, and ask."""
-        hopeless = trainer.is_global_zero and self._is_hopeless(trainer)
-        if trainer.strategy.reduce_boolean_decision(hopeless, all=False):
+        hopeless = process_number() == 0 and self._is_hopeless(trainer)
+        if any_says(hopeless):
             trainer.should_stop = True
 
     def _is_hopeless(self, trainer: Trainer) -> bool:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -35,7 +35,9 @@ LOST = 3
 READY = b"."
 """What a follower writes to its output once it could train."""
 PATIENCE = 5.0
-"""Seconds that a follower has to end in."""
+"""Seconds in which a follower that ends has done so."""
+GRACE = 1.0
+"""Seconds for what a follower has begun when the first process has ended."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,10 @@ class Followers(_Launcher):
         return None
 
     def end(self) -> None:
-        """End those that are still there, at once: nothing is theirs alone."""
+        """Give those that are still there a moment to end by themselves, and end them: nothing is theirs alone."""
         for child, output in zip(self._children, self._outputs, strict=True):
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(GRACE)
             for pipe in (child.stdin, child.stdout):
                 assert pipe is not None
                 pipe.close()
@@ -229,10 +233,10 @@ def meeting(place: Place | None, followers: Followers | None = None) -> Iterator
     try:
         yield
     finally:
-        if followers is not None:
-            followers.end()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+        if followers is not None:
+            followers.end()
         torch.set_num_threads(threads)
         for name, value in before.items():
             os.environ.pop(name, None)
