@@ -39,7 +39,7 @@ TOGETHER = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cp
 ALONE = ["trainer.devices=1", "trainer.accelerator=cpu"]
 IMAGES = [
     *("data.dataset=digits", "data.val_size=600", "trainer.precision=64-true"),
-    *("trainer.max_epochs=-1", "trainer.max_steps=4", "trainer.val_check_interval=2"),
+    *("trainer.max_epochs=-1", "trainer.max_steps=4", "trainer.val_check_interval=100"),
     *("trainer.check_val_every_n_epoch=null", "trainer.log_every_n_steps=1"),
 ]
 
@@ -241,7 +241,7 @@ def test_both_networks_of_a_gan_learn_as_in_one_process(tmp_path: Path, monkeypa
     for each in (PlainGenerator, PlainDiscriminator, SharedNoise):
         setattr(nets, each.__name__, each)
     monkeypatch.setitem(sys.modules, "plain_nets", nets)
-    words = ["experiment=dcgan", *IMAGES, "trainer.val_check_interval=100", "~callbacks.gan_collapse"]
+    words = ["experiment=dcgan", *IMAGES, "~callbacks.gan_collapse"]
     words += ["model.generator._target_=plain_nets.PlainGenerator", "model.r1_weight=0.5"]
     words += ["model.discriminator._target_=plain_nets.PlainDiscriminator"]
     words += ["model.design={_target_: plain_nets.SharedNoise, _partial_: true}", "model.ema_decay=0.5"]
@@ -312,7 +312,7 @@ def test_images_are_learned_as_by_hand(model, more, tmp_path: Path, monkeypatch)
     assert_close(last(folder)["state_dict"], dict(expected.state_dict()), 1e-9, model)
     assert float(rows(folder)[-1]["val/loss"]) == pytest.approx(held_out(folder, monkeypatch), rel=1e-6)
     best = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
-    assert best["global_step"] in (2, 4)
+    assert best["global_step"] == 4
     assert names(folder).count("metrics.csv") == 1
 
 
@@ -401,6 +401,7 @@ def test_what_processes_make_in_turn_is_put_back_in_order(monkeypatch) -> None:
 
 def test_a_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     words = ["experiment=vae", *IMAGES, *TOGETHER, "data.batch_size=6", "trainer.val_check_interval=1"]
+    words += ["data.val_size=32", "trainer.precision=32-true"]
     straight = train(tmp_path / "straight", *words)
     halved = train(tmp_path / "halved", *words, "trainer.max_steps=2")
     others = last(halved)["callbacks"]["RandomState"]
@@ -443,7 +444,7 @@ def test_a_process_that_is_lost_ends_the_run_in_one_line(how, said, tiny, genlab
 
 
 def test_numbers_that_are_none_are_found_by_both(tiny, genlab, place: Path) -> None:
-    answer = genlab("train", *tiny(), *TOGETHER, "run_dir=run", "optimizer.lr=1e38")
+    answer = genlab("train", *tiny(), *TOGETHER, "run_dir=run", "optimizer=sgd", "optimizer.lr=1e30")
     assert answer.code == 1
     assert "FloatingPointError: the loss is " in answer.err
     kept = {path.name for path in (place / "run" / "failure").iterdir()}
