@@ -13,13 +13,12 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -27,11 +26,9 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from genlab.char_rnn.data import Streams
-from genlab.datasets.image_batches import ImageBatches
 from genlab.dcgan.designs import Design, Label, Latents
-from genlab.processes import in_order, process_count, process_number
-from genlab.run import fit, follower, several_processes
+from genlab.processes import process_count, process_number
+from genlab.run import fit
 from genlab.run.cli import main
 from genlab.run.several_processes import Place, is_lost
 
@@ -42,58 +39,7 @@ IMAGES = [
     *("trainer.max_epochs=-1", "trainer.max_steps=4", "trainer.val_check_interval=100"),
     *("trainer.check_val_every_n_epoch=null", "trainer.log_every_n_steps=1"),
 ]
-
-
-class Forked:
-    """A follower forked from this process, as far as it is used like the ``Popen`` that it stands for."""
-
-    def __init__(self, words: list[str], stdin: int, stdout: int, stderr: Any, start_new_session: bool) -> None:
-        assert (stdin, stdout, start_new_session) == (subprocess.PIPE, subprocess.PIPE, True)
-        assert words[:3] == [sys.executable, "-m", "genlab.run.follower"]
-        (reads, told), (heard, writes) = os.pipe(), os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads: there are none that matter
-            self.pid = os.fork()
-        if self.pid == 0:
-            code = 70
-            try:
-                os.setsid()
-                os.close(told)
-                for source, target in ((reads, 0), (writes, 1), (stderr.fileno(), 2)):
-                    os.dup2(source, target)
-                sys.stdout = sys.stderr = os.fdopen(2, "w", closefd=False)
-                code = follower.main(words[3:])
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        os.close(reads)
-        os.close(writes)
-        self.stdin, self.stdout = os.fdopen(told, "wb"), os.fdopen(heard, "rb")
-        self.code: int | None = None
-
-    def wait(self, timeout: float | None = None) -> int:
-        until = None if timeout is None else time.monotonic() + timeout
-        while self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.code = os.waitstatus_to_exitcode(status)
-            elif until is not None and time.monotonic() > until:
-                raise subprocess.TimeoutExpired("follower", timeout or 0.0)
-            else:
-                time.sleep(0.01)
-        return self.code
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forked() -> Iterator[None]:
-    stand_in = SimpleNamespace(Popen=Forked, PIPE=subprocess.PIPE, TimeoutExpired=subprocess.TimeoutExpired)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(several_processes, "subprocess", stand_in)
-        patch.setattr(fit, "_draw_curves", lambda _: None)  # which takes as long as all the rest
-        yield
+pytestmark = pytest.mark.usefixtures("forked")
 
 
 def train(folder: Path, *words: object) -> Path:
@@ -150,7 +96,7 @@ def assert_same_figures(ours: Path, theirs: Path, tolerance: float = 1e-6) -> No
 
 
 @pytest.fixture(scope="module")
-def texts(tiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def texts(forked, tiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A char-RNN of two processes with a stream each, and of one with two streams; over the end of a pass."""
     words = tiny(trainer__precision="64-true", model__num_layers=2, trainer__max_steps=440, model__clip_value=0.02)
     words += ["trainer.val_check_interval=5", "data.val_streams=3"]
@@ -336,66 +282,6 @@ def held_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
     return float(said["val/loss"])
 
 
-# --- what is divided -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("count", "processes"), [(26, 2), (40, 3), (24, 1)])
-def test_a_pass_shows_each_image_to_one_process_at_most(count, processes, monkeypatch) -> None:
-    images, labels = torch.zeros(count, 1, 2, 2, dtype=torch.uint8), torch.arange(count)
-    whole = [batch.labels for batch in ImageBatches(images, labels, 4 * processes, 7, lambda: 0)]
-    parts = []
-    for number in range(processes):
-        monkeypatch.setattr("genlab.datasets.image_batches.place_among", lambda _, number=number: number)
-        loader = ImageBatches(images, labels, 4, 7, lambda: 0, processes=processes)
-        assert loader.iterations_per_pass == count // (4 * processes)
-        parts.append([batch.labels for batch in loader])
-    joined = [torch.cat(each) for each in zip(*parts, strict=True)]
-    assert all(torch.equal(one, other) for one, other in zip(joined, whole, strict=True))
-    seen = torch.cat(joined)
-    assert len(seen.unique()) == len(seen) == len(whole) * 4 * processes
-
-
-def test_processes_distort_their_images_each_in_its_own_way(monkeypatch) -> None:
-    drawn = []
-    for number in range(2):
-        monkeypatch.setattr("genlab.datasets.image_batches.place_among", lambda _, number=number: number)
-        images, labels = torch.zeros(8, 1, 2, 2, dtype=torch.uint8), torch.arange(8)
-        noise: list[Tensor] = []
-
-        def augment(x: Tensor, generator: torch.Generator, noise: list[Tensor] = noise) -> Tensor:
-            noise.append(torch.rand(3, generator=generator))
-            return x
-
-        list(ImageBatches(images, labels, 2, 0, lambda: 0, augment, processes=2))
-        drawn += noise
-    assert len(drawn) == 4
-    assert len({tuple(each.tolist()) for each in drawn}) == 4
-
-
-def test_streams_of_processes_are_those_of_one_with_all(monkeypatch) -> None:
-    text = np.arange(100)
-    whole = Streams(text, 4, 6).chunk(0, 3)
-    parts = []
-    for number in range(3):
-        monkeypatch.setattr("genlab.char_rnn.data.place_among", lambda _, number=number: number)
-        streams = Streams(text, 4, 2, 3)
-        assert streams.windows_per_pass == Streams(text, 4, 6).windows_per_pass
-        parts.append(streams.chunk(0, 3))
-    assert torch.equal(torch.cat([part.x_NTB for part in parts], dim=2), whole.x_NTB)
-    assert torch.equal(torch.cat([part.y_NTB for part in parts], dim=2), whole.y_NTB)
-
-
-def test_data_for_two_processes_are_refused_by_one() -> None:
-    images, labels = torch.zeros(8, 1, 2, 2, dtype=torch.uint8), torch.arange(8)
-    with pytest.raises(ValueError, match=r"`processes` must be the 1 that train together; got 2 \(trainer.devices\)"):
-        next(iter(ImageBatches(images, labels, 2, 0, lambda: 0, processes=2)))
-
-
-def test_what_processes_make_in_turn_is_put_back_in_order(monkeypatch) -> None:
-    monkeypatch.setattr("genlab.processes.gathered", lambda _: [["a", "d", "g"], ["b", "e"], ["c", "f"]])
-    assert in_order(["b", "e"]) == list("abcdefg")
-
-
 # --- gone on with, stopped, killed ---------------------------------------------------------------------------------
 
 
@@ -415,7 +301,7 @@ def test_a_run_goes_on_to_the_bit(tmp_path: Path) -> None:
 
 
 class Dies(pl.Callback):
-    """Ends the second process in its third step: from outside, or by an error of its own."""
+    """Ends the second process in its third step: from outside, by an error of its own, or by a weight that is none."""
 
     def __init__(self, how: str) -> None:
         self.how = how
@@ -424,18 +310,25 @@ class Dies(pl.Callback):
         if batch_idx == 2 and process_number() == 1:
             if self.how == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            raise OSError("out of paper")
+            if self.how == "raise":
+                raise OSError("out of paper")
+            module.net.head.bias.data[0] = torch.nan
+
+
+@pytest.fixture
+def dies(monkeypatch) -> Callable[[str], str]:
+    """The override that has the second process die."""
+    deaths = ModuleType("deaths")
+    deaths.Dies = Dies  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "deaths", deaths)
+    return lambda how: f"+callbacks.dies={{_target_: deaths.Dies, how: {how}}}"
 
 
 @pytest.mark.parametrize(
     ("how", "said"), [("kill", "has ended by signal 9"), ("raise", "has ended with exit code 1: OSError: out of paper")]
 )
-def test_a_process_that_is_lost_ends_the_run_in_one_line(how, said, tiny, genlab, place: Path, monkeypatch) -> None:
-    deaths = ModuleType("deaths")
-    deaths.Dies = Dies  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "deaths", deaths)
-    dies = f"+callbacks.dies={{_target_: deaths.Dies, how: {how}}}"
-    answer = genlab("train", *tiny(), *TOGETHER, "run_dir=run", dies)
+def test_a_process_that_is_lost_ends_the_run_in_one_line(how, said, tiny, genlab, place: Path, dies) -> None:
+    answer = genlab("train", *tiny(), *TOGETHER, "run_dir=run", dies(how))
     assert answer.code == 1
     assert answer.err.count("\n") == 1
     assert f"failed after 40 iterations: process 1 of 2 {said}" in answer.err
@@ -443,12 +336,12 @@ def test_a_process_that_is_lost_ends_the_run_in_one_line(how, said, tiny, genlab
     assert not torch.distributed.is_initialized()
 
 
-def test_numbers_that_are_none_are_found_by_both(tiny, genlab, place: Path) -> None:
-    answer = genlab("train", *tiny(), *TOGETHER, "run_dir=run", "optimizer=sgd", "optimizer.lr=1e30")
+def test_a_number_that_is_none_in_one_is_found_by_both(tiny, genlab, place: Path, dies) -> None:
+    answer = genlab("train", *tiny(), *TOGETHER, "run_dir=run", dies("none"))
     assert answer.code == 1
-    assert "FloatingPointError: the loss is " in answer.err
+    assert "FloatingPointError: the loss is nan at iteration 41" in answer.err
     kept = {path.name for path in (place / "run" / "failure").iterdir()}
-    assert kept == {"batch_1.pt", "batch_1_process_1.pt"}
+    assert kept == {"batch_41.pt", "batch_41_process_1.pt"}
 
 
 def test_a_signal_to_the_command_stops_both(tiny, genlab, place: Path) -> None:
