@@ -92,8 +92,8 @@ def test_each_network_learns_in_its_own_update_alone(
     assert [note["who"] for note in watch.notes] == 2 * order
     assert [note["when"] for note in watch.notes] == 4 * ["before", "after"]
     d_before, d_after, g_before, g_after, second_d, *_ = watch.notes
-    assert all(gradient is None for gradient in d_before["generator gradients"]), "the fake is detached"
-    assert same(second_d["generator gradients"], g_after["generator gradients"]), "the fake is detached"
+    for note in (d_before, second_d):
+        assert all(gradient is None for gradient in note["generator gradients"]), "the fake is detached"
     assert not same(d_after["discriminator weights"], d_before["discriminator weights"])
     assert same(d_after["generator weights"], d_before["generator weights"])
     for note in (g_before, g_after):

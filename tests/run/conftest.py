@@ -3,13 +3,17 @@
 import json
 import os
 import shutil
+import signal
 import struct
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -115,6 +119,66 @@ def files() -> Files:
         return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
 
     return look
+
+
+# --- several processes -------------------------------------------------------------------------------------------
+
+
+class Forked:
+    """A follower forked from this process, as far as it is used like the ``Popen`` that it stands for."""
+
+    def __init__(self, words: list[str], stdin: int, stdout: int, stderr: Any, start_new_session: bool) -> None:
+        assert (stdin, stdout, start_new_session) == (subprocess.PIPE, subprocess.PIPE, True)
+        assert words[:3] == [sys.executable, "-m", "genlab.run.follower"]
+        (reads, told), (heard, writes) = os.pipe(), os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads: there are none that matter
+            self.pid = os.fork()
+        if self.pid == 0:
+            code = 70
+            try:
+                os.setsid()
+                os.close(told)
+                for source, target in ((reads, 0), (writes, 1), (stderr.fileno(), 2)):
+                    os.dup2(source, target)
+                sys.stdout = sys.stderr = os.fdopen(2, "w", closefd=False)
+                from genlab.run import follower
+
+                code = follower.main(words[3:])
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        os.close(reads)
+        os.close(writes)
+        self.stdin, self.stdout = os.fdopen(told, "wb"), os.fdopen(heard, "rb")
+        self.code: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        until = None if timeout is None else time.monotonic() + timeout
+        while self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+            elif until is not None and time.monotonic() > until:
+                raise subprocess.TimeoutExpired("follower", timeout or 0.0)
+            else:
+                time.sleep(0.01)
+        return self.code
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[None]:
+    """Processes beside the first are forked, in place of started anew; no curves are drawn, which takes longest."""
+    from genlab.run import fit, several_processes
+
+    stand_in = SimpleNamespace(Popen=Forked, PIPE=subprocess.PIPE, TimeoutExpired=subprocess.TimeoutExpired)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(several_processes, "subprocess", stand_in)
+        patch.setattr(fit, "_draw_curves", lambda _: None)
+        yield
 
 
 # --- what W&B writes of a run ------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Text as a stateful stream of windows, and its LightningDataModule.
 
 The training text is cut into B contiguous streams, one a row of the batch; window i takes the next T characters of
-every stream, so the state after one window is the state before the next. Which characters iteration i sees is a
+every stream, so the state after one window is the state before the next. Of several processes each has B streams of
+its own. Which characters iteration i sees is a
 function of i alone: a resumed run goes on in the right place because it knows how many iterations it has done.
 
 Axes: N windows, T time steps, B streams.
@@ -21,6 +22,7 @@ from genlab.char_rnn.text import Vocabulary, frequent_names, half_word, to_ascii
 from genlab.checks import at_least, in_range, refuse
 from genlab.datasets.corpora import Text, load_text
 from genlab.evaluation.protocols import TextData
+from genlab.processes import place_among, process_count, process_number
 
 
 class Chunk(NamedTuple):
@@ -32,28 +34,30 @@ class Chunk(NamedTuple):
 
 
 class Streams:
-    """A text as B contiguous streams, read in windows of T characters.
+    """A text as B contiguous streams for each of ``processes``, read in windows of T characters.
 
     A pass over the text is ``windows_per_pass`` windows; the next pass starts at the text's start with a zero state.
     Raises ``ValueError`` for a text that is shorter than one window in every stream.
     """
 
-    def __init__(self, indices: np.ndarray[Any, Any], seq_len: int, batch_size: int) -> None:
-        self.seq_len, self.batch_size = seq_len, batch_size
-        length = (len(indices) - 1) // batch_size
+    def __init__(self, indices: np.ndarray[Any, Any], seq_len: int, batch_size: int, processes: int = 1) -> None:
+        self.seq_len, self.batch_size, self.processes = seq_len, batch_size, processes
+        streams = batch_size * processes
+        length = (len(indices) - 1) // streams
         if length < seq_len:
+            sizes = "data.seq_len * data.batch_size" + (" * trainer.devices" if processes > 1 else "")
             rule = (
-                f"have more than data.seq_len * data.batch_size = {seq_len * batch_size:,} characters to train on, "
+                f"have more than {sizes} = {seq_len * streams:,} characters to train on, "
                 "after the held-out tail is taken off"
             )
             raise refuse("text", rule, f"{len(indices):,} characters", "data.text")
-        stop = length * batch_size
-        self.x_BS = torch.as_tensor(indices[:stop]).view(batch_size, length)
-        self.y_BS = torch.as_tensor(indices[1 : stop + 1]).view(batch_size, length)
+        stop = length * streams
+        self.x_BS = torch.as_tensor(indices[:stop]).view(streams, length)
+        self.y_BS = torch.as_tensor(indices[1 : stop + 1]).view(streams, length)
         self.windows_per_pass = length // seq_len
 
     def chunk(self, start: int, stop: int) -> Chunk:
-        """Windows ``start`` to ``stop`` (excluded) of the endless stream; they must lie in one pass."""
+        """Windows ``start`` to ``stop`` (excluded) of this process's endless streams; they must lie in one pass."""
         first, count = start % self.windows_per_pass, stop - start
         assert 0 < count <= self.windows_per_pass - first
         resets = torch.zeros(count, dtype=torch.bool)
@@ -61,7 +65,8 @@ class Streams:
         return Chunk(self._windows(self.x_BS, first, count), self._windows(self.y_BS, first, count), resets)
 
     def _windows(self, rows_BS: Tensor, first: int, count: int) -> Tensor:
-        part = rows_BS[:, first * self.seq_len : (first + count) * self.seq_len]
+        own = place_among(self.processes) * self.batch_size
+        part = rows_BS[own : own + self.batch_size, first * self.seq_len : (first + count) * self.seq_len]
         return part.reshape(self.batch_size, count, self.seq_len).permute(1, 2, 0).contiguous()
 
 
@@ -90,7 +95,8 @@ class CharRnnDataModule(pl.LightningDataModule):
 
     ``text`` (a file, folder or glob) wins over ``corpus`` (a name); ``root`` is the folder that named corpora lie
     in. The last ``val_fraction`` of the text is held out and never trained on. One training step takes
-    ``windows_per_step`` windows, each an iteration with its own update. Raises ``ValueError`` for a text that
+    ``windows_per_step`` windows, each an iteration with its own update. ``batch_size`` streams are for each of the
+    ``processes`` that train together. Raises ``ValueError`` for a text that
     cannot be read or is too short, and for sizes out of range.
     """
 
@@ -105,6 +111,7 @@ class CharRnnDataModule(pl.LightningDataModule):
         val_fraction: float = 0.1,
         windows_per_step: int = 100,
         val_streams: int = 64,
+        processes: int = 1,
     ) -> None:
         super().__init__()
         self.seq_len = at_least("seq_len", seq_len, 1, "data.seq_len")
@@ -119,7 +126,8 @@ class CharRnnDataModule(pl.LightningDataModule):
         cut = round(len(ascii_text) * (1 - fraction))
         self.train_text, self.held_out_text = ascii_text[:cut], ascii_text[cut:]
         self.vocabulary = Vocabulary.from_text(ascii_text)
-        self.streams = Streams(self.vocabulary.encode(self.train_text), self.seq_len, self.batch_size)
+        indices = self.vocabulary.encode(self.train_text)
+        self.streams = Streams(indices, self.seq_len, self.batch_size, processes)
         if len(self.held_out_text) < 2:
             got = f"{len(self.held_out_text)} characters"
             raise refuse("val_fraction", "leave at least 2 characters held out", got, "data.val_fraction")
@@ -151,12 +159,16 @@ class CharRnnDataModule(pl.LightningDataModule):
         return ChunkLoader(self.streams, self.windows_per_step, self._progress)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """The held-out text in windows (T, B) of up to 128 characters, to be run through with a carried state."""
+        """The held-out text in windows (T, B) of up to 128 characters, to be run through with a carried state.
+
+        Its streams are dealt out to the processes that train together; where there are too few, some have none.
+        """
         indices = self.vocabulary.encode(self.held_out_text)
         count = min(self.val_streams, len(indices) - 1)
         length = (len(indices) - 1) // count
         held_out = Streams(indices, 1, count)
-        x_TB, y_TB = held_out.x_BS.t(), held_out.y_BS.t()
+        mine = slice(process_number(), None, process_count())
+        x_TB, y_TB = held_out.x_BS[mine].t(), held_out.y_BS[mine].t()
         windows = [(x_TB[i : i + 128], y_TB[i : i + 128]) for i in range(0, length, 128)]
         # A generator of its own: a loader draws a seed whenever it is gone through, and training must not miss it.
         own = torch.Generator()

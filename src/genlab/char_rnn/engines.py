@@ -22,6 +22,7 @@ from genlab.char_rnn.nets import CharRnn
 from genlab.char_rnn.numpy_optimizers import RULES, Hyper, Moments
 from genlab.char_rnn.numpy_twin import Parameters, view_parameters
 from genlab.checks import one_of, refuse
+from genlab.processes import average_gradients, process_count
 
 LOG = logging.getLogger("genlab.engines")
 
@@ -69,6 +70,8 @@ def make_engine(name: str, net: CharRnn, optimizer: Optimizer, clip_value: float
 def _obstacle(net: CharRnn, optimizer: Optimizer, compiled: bool) -> str | None:
     """Why the NumPy engines cannot train this network, or None."""
     weight = net.head.weight
+    if process_count() > 1:
+        return "its gradients are not averaged over processes"
     if compiled and importlib.util.find_spec("numba") is None:
         return "numba is not installed"
     if weight.device.type != "cpu":
@@ -107,7 +110,11 @@ def _optimizer_obstacle(optimizer: Optimizer) -> str | None:
 
 
 class TorchEngine:
-    """The hand-written forward and backward of ``nets.py`` and torch's own optimiser; any device and precision."""
+    """The hand-written forward and backward of ``nets.py`` and torch's own optimiser; any device and precision.
+
+    Of several processes each takes windows of its own streams; gradients are averaged before they are clipped, and so
+    the update is that of one process with the streams of all.
+    """
 
     name = "torch"
 
@@ -120,6 +127,7 @@ class TorchEngine:
         for x_TB, y_TB, reset, lr in zip(x_NTB, y_NTB, resets_N.tolist(), lrs, strict=True):
             window = self.net.loss_and_gradients(x_TB, y_TB, torch.zeros_like(h_LBH) if reset else h_LBH)
             h_LBH = window.h_LBH
+            average_gradients(self.net.parameters())
             nn.utils.clip_grad_value_(self.net.parameters(), self.clip_value)
             for group in self.optimizer.param_groups:
                 group["lr"] = lr

@@ -18,6 +18,7 @@ from genlab.char_rnn.nets import CharRnn, cross_entropy
 from genlab.char_rnn.sampling import Draw, log_probs, sample_texts
 from genlab.char_rnn.text import Vocabulary
 from genlab.checks import one_of, positive, refuse
+from genlab.processes import average, gathered, process_count, process_number
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
@@ -33,7 +34,8 @@ class CharRnnModule(pl.LightningModule):
     ``cosine`` (zero is reached after the last iteration). Logged, all means per character: ``train/loss`` and
     ``train/accuracy`` (over the windows of a step), their ``smoothed_`` exponential averages,
     ``train/bits_per_char``, ``train/iterations_per_second``; ``val/loss`` and ``val/bits_per_char`` on the held-out
-    text. Losses are in nats. ``trainer.global_step`` counts iterations.
+    text. Losses are in nats. ``trainer.global_step`` counts iterations. Of several processes each carries the state of
+    its own streams, and figures are means over all.
 
     Raises ``ValueError`` for a size, rate or name out of range.
     """
@@ -92,9 +94,24 @@ class CharRnnModule(pl.LightningModule):
         lrs = [self.base_lr * self._lr_factor(first + i) for i in range(count)]
         windows = self.engine.train(*batch, self.h_LBH, lrs)
         self.h_LBH = windows.h_LBH
-        self._refuse_non_finite(windows.losses, first)
+        losses, accuracies = self._of_all(windows.losses, windows.correct / batch.y_NTB[0].numel())
+        self._refuse_non_finite(losses, first)
         self._count_iterations(count)
-        self._log_windows(windows.losses, windows.correct / batch.y_NTB[0].numel())
+        self._log_windows(losses, accuracies)
+
+    def refuse_several_processes(self) -> None:
+        """Raise ``ValueError`` for an engine that makes gradient and update in one: nothing can be averaged between."""
+        if self.engine_name not in ("auto", "torch"):
+            rule = "be torch or auto where several processes train, for it averages no gradients"
+            raise refuse("engine", rule, self.engine_name, "model.engine")
+
+    def _of_all(self, *figures: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+        """Figures (N,) of this process's windows as means over all processes."""
+        if process_count() == 1:
+            return list(figures)
+        both = torch.from_numpy(np.stack(figures)).to(self.device)
+        average([both])
+        return list(both.cpu().numpy())
 
     def on_train_start(self) -> None:
         """Bring a state that was taken up to the network's device and precision; start the clock."""
@@ -159,6 +176,8 @@ class CharRnnModule(pl.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add up the nats of a window of the held-out text; the state is carried on."""
         x_TB, y_TB = batch
+        if x_TB.shape[1] == 0:  # fewer streams than processes
+            return
         if batch_idx == 0:
             self._val_h = self.net.initial_state(x_TB.shape[1])
         logits, self._val_h = self.net(x_TB, self._val_h)
@@ -168,13 +187,17 @@ class CharRnnModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean over all held-out characters."""
-        loss = self._val_nats / self._val_count
+        nats, counts = zip(*gathered((self._val_nats, self._val_count)), strict=True)
+        loss = sum(nats) / sum(counts)
         self._log({"val/loss": loss, "val/bits_per_char": loss / math.log(2)})
 
     # --- what a checkpoint carries beside the weights ----------------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the model's kind and facts, the carried state and the averages; plain values and tensors only."""
+        """Add the model's kind and facts, the carried state and the averages; plain values and tensors only.
+
+        The state is that of the streams of all processes, in their order.
+        """
         checkpoint["genlab"] = {
             "model": "char_rnn",
             "facts": {
@@ -182,7 +205,7 @@ class CharRnnModule(pl.LightningModule):
                 "prompts": self.prompts,
                 "windows_per_pass": self.windows_per_pass,
             },
-            "h": self.h_LBH,
+            "h": torch.cat(gathered(self.h_LBH), dim=1) if self.h_LBH.ndim == 3 else self.h_LBH,
             "smoothed": [self.smoothed_loss, self.smoothed_accuracy],
         }
 
@@ -198,8 +221,13 @@ class CharRnnModule(pl.LightningModule):
                 f"got {symbols!r} (data.text)"
             )
         self._refuse_other_sizes(checkpoint["state_dict"])
-        self.h_LBH = record["h"]
+        self.h_LBH = self._own_streams(record["h"])
         self.smoothed_loss, self.smoothed_accuracy = record["smoothed"]
+
+    def _own_streams(self, h_LBH: Tensor) -> Tensor:
+        if process_count() == 1 or h_LBH.ndim < 3:
+            return h_LBH
+        return h_LBH.tensor_split(process_count(), dim=1)[process_number()].contiguous()
 
     def _refuse_other_sizes(self, weights: dict[str, Tensor]) -> None:
         own, other = ({name: tuple(x.shape) for name, x in d.items()} for d in (self.state_dict(), weights))

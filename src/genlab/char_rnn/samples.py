@@ -11,6 +11,7 @@ from genlab.char_rnn.module import CharRnnModule
 from genlab.char_rnn.sampling import Draw
 from genlab.checks import at_least, positive
 from genlab.evaluation.words import lexicon, whole_words
+from genlab.processes import process_number
 
 SAMPLES = logging.getLogger("genlab.samples")
 SMOOTHING = 0.9  # what an average keeps of itself from one sample to the next
@@ -23,6 +24,7 @@ class TextSamples(Callback):
     The sample goes to ``samples/training.txt`` of the run folder, to loggers that take text, and to the log
     ``genlab.samples``, from which the progress line shows it. Logged: ``train/valid_words``, the share of the sample's
     words that occur in the training text, and its exponential average over samples, ``train/smoothed_valid_words``.
+    Several processes draw the same, and the first one writes it down.
     """
 
     def __init__(self, every: int = 100, length: int = 100, temperature: float = 0.8) -> None:
@@ -47,7 +49,7 @@ class TextSamples(Callback):
         self._known = None if data is None else lexicon(data.train_text)
         self._rows: list[list[object]] = []
         self._logged = 0
-        if self.path.is_file():
+        if process_number() == 0 and self.path.is_file():
             text = self.path.read_text(encoding="utf-8")
             later = [found.start() for found in _HEADING.finditer(text) if int(found[1]) > self._last]
             self.path.write_text(text[: later[0]] if later else text, encoding="utf-8")
@@ -65,9 +67,10 @@ class TextSamples(Callback):
         prompt = prompts[iteration // self.every % len(prompts)]
         (text,) = pl_module.sample(1, self.length, temperature=self.draw.temperature, seed=iteration, prompts=[prompt])
         heading = f"=== iteration {iteration} | smoothed loss {pl_module.smoothed_loss:.3f} | prompt {prompt!r} ==="
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{heading}\n{prompt}{text}\n\n")
+        if process_number() == 0:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(f"{heading}\n{prompt}{text}\n\n")
         SAMPLES.info("%s", prompt + text)
         self._log_words(trainer, prompt + text)
         self._log_text(trainer, iteration, prompt, text)

@@ -29,10 +29,11 @@ class ClassifierDataModule(ImageDataModule):
         translate: float = 2.0,
         scale: float = 0.1,
         shear: float = 0.1,
+        processes: int = 1,
     ) -> None:
         self.affine = RandomAffine(degrees, translate, scale, shear)
         at_least("batch_size", batch_size, 2, "data.batch_size")
-        super().__init__(dataset, root, download, batch_size, val_size, split_seed, seed)
+        super().__init__(dataset, root, download, batch_size, val_size, split_seed, seed, processes)
 
     @property
     def augment(self) -> Augment | None:

@@ -17,6 +17,7 @@ from genlab.classifier.nets import NETS, refuse_other_images
 from genlab.datasets.image_batches import Batch
 from genlab.eval_mode import eval_mode
 from genlab.precision import in_full
+from genlab.processes import in_order, is_mine, means
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
@@ -30,7 +31,8 @@ class ClassifierModule(pl.LightningModule):
     ``image_shape``, ``num_classes`` and ``iterations_per_pass`` come from the datamodule's ``facts()``. ``optimizer``
     makes a torch optimiser from parameters; ``lr_schedule`` is ``constant``, ``cosine`` (to zero) or ``one_cycle``
     (up in a quarter of the iterations, then down to zero by a cosine). Logged: ``train/loss`` (nats an image,
-    label smoothing included) and ``train/accuracy`` of a batch; ``val/loss`` (nats, without it) and ``val/accuracy``.
+    label smoothing included) and ``train/accuracy`` of a batch, or of the batches of all processes together;
+    ``val/loss`` (nats, without it) and ``val/accuracy``. Of several processes each normalises its own batch.
 
     Raises ``ValueError`` for a size, rate or name out of range.
     """
@@ -77,12 +79,14 @@ class ClassifierModule(pl.LightningModule):
         """The batch's mean cross-entropy."""
         logits = self.net(batch.images)
         loss = F.cross_entropy(in_full(logits), batch.labels, label_smoothing=self.label_smoothing)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss is {float(loss.detach())} at iteration {self.trainer.global_step + 1}: lower optimizer.lr"
-            )
         accuracy = (logits.argmax(1) == batch.labels).float().mean()
-        self._log({"train/loss": loss.detach(), "train/accuracy": accuracy}, self.trainer.global_step + 1)
+        figures = means({"train/loss": loss.detach(), "train/accuracy": accuracy})
+        if not torch.isfinite(figures["train/loss"]):
+            raise FloatingPointError(
+                f"the loss is {float(figures['train/loss'])} at iteration {self.trainer.global_step + 1}: "
+                "lower optimizer.lr"
+            )
+        self._log(figures, self.trainer.global_step + 1)
         return loss
 
     def _in_all(self) -> int:
@@ -98,19 +102,21 @@ class ClassifierModule(pl.LightningModule):
     # --- validation --------------------------------------------------------------------------------------------
 
     def on_validation_epoch_start(self) -> None:
-        """Start to add up."""
-        self._nats, self._right, self._seen = 0.0, 0, 0
+        """Start to gather."""
+        self._held_out: list[tuple[float, int, int]] = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Add a batch's nats and correct answers."""
+        """Keep a batch's nats, correct answers and images; of several processes each takes its share of the batches."""
+        if not is_mine(batch_idx):
+            return
         logits = in_full(self.net(batch.images))
-        self._nats += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
-        self._right += int((logits.argmax(1) == batch.labels).sum())
-        self._seen += len(batch.labels)
+        nats = float(F.cross_entropy(logits, batch.labels, reduction="sum"))
+        self._held_out.append((nats, int((logits.argmax(1) == batch.labels).sum()), len(batch.labels)))
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over all held-out images."""
-        figures = {"val/loss": self._nats / self._seen, "val/accuracy": self._right / self._seen}
+        nats, right, seen = (sum(column) for column in zip(*in_order(self._held_out), strict=True))
+        figures = {"val/loss": nats / seen, "val/accuracy": right / seen}
         self._log({name: torch.tensor(value) for name, value in figures.items()}, self.trainer.global_step)
 
     # --- what a checkpoint carries beside the weights ----------------------------------------------------------

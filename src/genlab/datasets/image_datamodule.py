@@ -22,8 +22,9 @@ class ImageDataModule(pl.LightningDataModule):
     ``root`` is the folder that data sets lie in; one that is not there is fetched if ``download``. ``val_size`` images
     are taken out of the training set, at random by ``split_seed``; the official test set is for evaluation alone.
     Where a much smaller set stands in for the one that could not be had, the same share of it is taken. ``seed`` is
-    that of the order. Raises ``ValueError`` for an unknown or damaged data set and sizes out of range, and
-    ``DownloadError`` for one that cannot be fetched and that nothing stands in for.
+    that of the order. ``batch_size`` is that of each of the ``processes`` that train together. Raises ``ValueError``
+    for an unknown or damaged data set and sizes out of range, and ``DownloadError`` for one that cannot be fetched and
+    that nothing stands in for.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class ImageDataModule(pl.LightningDataModule):
         val_size: int = 5000,
         split_seed: int = 0,
         seed: int = 0,
+        processes: int = 1,
     ) -> None:
         super().__init__()
+        self.processes = processes
         self.batch_size = at_least("batch_size", batch_size, 1, "data.batch_size")
         self.split_seed = at_least("split_seed", split_seed, 0, "data.split_seed")
         self.seed = at_least("seed", seed, 0, "data.seed")
@@ -57,7 +60,7 @@ class ImageDataModule(pl.LightningDataModule):
 
     @property
     def iterations_per_pass(self) -> int:
-        """Whole batches in the training set."""
+        """Whole batches in the training set, or of several processes whole batches for each of them."""
         return self._batches.iterations_per_pass
 
     def facts(self) -> dict[str, Any]:
@@ -100,7 +103,8 @@ class ImageDataModule(pl.LightningDataModule):
 
     def _make_batches(self) -> ImageBatches:
         images, labels = self.train_set.images, self.train_set.labels
-        return ImageBatches(images, labels, self.batch_size, self.seed, self._iterations_done, self.augment)
+        options = self.batch_size, self.seed, self._iterations_done, self.augment, self.processes
+        return ImageBatches(images, labels, *options)
 
     def _iterations_done(self) -> int:
         assert self.trainer is not None

@@ -29,6 +29,7 @@ from genlab.dcgan.nets import Discriminator, refuse_other_images
 from genlab.eval_mode import eval_mode
 from genlab.latents import draw_normal, refuse_other_latents
 from genlab.precision import in_full
+from genlab.processes import in_order, is_mine, means
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 MakeNet = Callable[..., nn.Module]
@@ -51,7 +52,7 @@ class DcganModule(pl.LightningModule):
     their weights; ``train/accuracy_real`` and ``train/accuracy_fake``, the shares of a batch that the discriminator
     reads rightly; ``val/loss_discriminator_real`` and ``val/accuracy_real`` on held-out images, with the batch norms'
     running statistics, which are of real and generated batches alike. ``trainer.global_step`` counts iterations, not
-    updates.
+    updates. Of several processes each normalises its own batches; figures are means over the batches of all.
 
     Raises ``ValueError`` for a size, weight or name out of range.
     """
@@ -131,6 +132,7 @@ class DcganModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Update the discriminator on real and generated images, then the generator against it."""
         generator_optimizer, discriminator_optimizer = self._optimizers()
+        generator_optimizer.zero_grad()  # before the discriminator's: whatever has a gradient then is averaged
         real = batch.images * 2 - 1
         latents = self.design.latents(torch.randn(len(real), self.design.noise_dim, device=self.device))
         fake = self.generator(self.design.enter(latents.z))
@@ -140,6 +142,7 @@ class DcganModule(pl.LightningModule):
         figures |= self._generator_step(generator_optimizer, fake, shown_fake, latents)
         if self.average is not None:
             self.average.update_parameters(self.generator)
+        figures = means(figures)
         self._refuse_non_finite(figures)
         self._log(figures)
 
@@ -188,7 +191,6 @@ class DcganModule(pl.LightningModule):
         loss = generator_loss(self.loss, logits)
         made = Made(fake, latents, features, logits)
         terms = self.design.terms(self.reader, made, self.trainer.global_step)
-        optimizer.zero_grad()
         self.manual_backward(_weighted(loss, terms))
         self.discriminator.requires_grad_(True)
         optimizer.step()
@@ -213,13 +215,15 @@ class DcganModule(pl.LightningModule):
         self._held_out: list[Tensor] = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep what the discriminator makes of held-out images."""
+        """Keep what the discriminator makes of held-out images; of several processes each takes its share of them."""
+        if not is_mine(batch_idx):
+            return
         shown = self.design.shown(batch.images * 2 - 1, batch.labels)
         self._held_out.append(in_full(self.discriminator(shown)))
 
     def on_validation_epoch_end(self) -> None:
         """Log how far the discriminator knows held-out images for real ones."""
-        logits = torch.cat(self._held_out)
+        logits = torch.cat(in_order(self._held_out))
         loss = discriminator_loss(self.loss, logits, logits).real
         self._log({"val/loss_discriminator_real": loss, "val/accuracy_real": (logits > 0).float().mean()})
 

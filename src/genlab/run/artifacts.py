@@ -32,6 +32,7 @@ MAY_CHANGE = (
     "data.text",
     "data.download",
     "keep_memory",
+    "trainer.strategy",
 )
 
 BOOKKEEPING = ("name", "study", "budget", "logger", "callbacks", "evaluators")

@@ -33,6 +33,7 @@ VERBS = {
             "run_dir=FOLDER": "the run's folder, exactly; the same folder again goes on where it stopped",
             "seed=0": "every random number comes from it",
             "trainer.max_steps=N": "iterations, met exactly; trainer.max_epochs=N: passes over the data",
+            "trainer.devices=N": "processes that train together, each on data of its own",
             "data.corpus=NAME": "python_docs or tiny_shakespeare; data.text=FILE for any text",
             "data.dataset=NAME": "MNIST, FashionMNIST, KMNIST, QMNIST, EMNIST, or digits, which needs no download",
             "model.hidden_size=N": "and every other field that --cfg job shows",

@@ -32,8 +32,10 @@ class GanCollapse(Callback):
     and generated, by ``train/accuracy_real`` and ``train/accuracy_fake``; the generator then learns next to nothing.
     *mode collapse*: at every validation for as long the pixels of ``count`` generated images (latents by ``seed``)
     spread over the images by less than ``spread`` of what they do over a batch of real ones, as means of standard
-    deviations. Raises ``ValueError`` for a number out of range.
+    deviations. Of several processes the first one looks. Raises ``ValueError`` for a number out of range.
     """
+
+    only_looks = True
 
     def __init__(self, patience: int = 2000, spread: float = 0.2, count: int = 64, seed: int = 0) -> None:
         path = "callbacks.gan_collapse"
@@ -81,8 +83,10 @@ class PosteriorCollapse(Callback):
 
     That is so if at every validation for ``patience`` iterations ``val/kl`` is below ``kl`` nats an image, or no
     latent is active: the means of q(z | x) vary by less than 0.01 over the first batch of held-out images, in every
-    dimension. Raises ``ValueError`` for a number out of range.
+    dimension. Of several processes the first one looks. Raises ``ValueError`` for a number out of range.
     """
+
+    only_looks = True
 
     def __init__(self, patience: int = 1000, kl: float = 0.1) -> None:
         self.patience = at_least("patience", patience, 1, "callbacks.posterior_collapse.patience")

@@ -5,6 +5,7 @@ whose own messages do not say where in the config a value stands.
 """
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from genlab.checks import at_least, in_range, one_of, positive, refuse
 
 PRECISIONS = ("32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
+STRATEGIES = ("auto", "ddp")
 LARGEST_SEED = 2**32 - 1
 
 
@@ -52,8 +54,18 @@ def _check_trainer(trainer: DictConfig) -> None:
     _check_validation(trainer)
     one_of("precision", trainer.precision, PRECISIONS, "trainer.precision")
     one_of("accelerator", trainer.accelerator, ACCELERATORS, "trainer.accelerator")
-    if trainer.devices != 1:
-        raise refuse("devices", "be 1: a run trains on one device", trainer.devices, "trainer.devices")
+    _check_processes(trainer)
+
+
+def _check_processes(trainer: DictConfig) -> None:
+    """How many processes train together, each on a device of its own."""
+    at_least("devices", trainer.devices, 1, "trainer.devices")
+    one_of("strategy", trainer.strategy, STRATEGIES, "trainer.strategy")
+    if trainer.devices > 1 and "TORCHELASTIC_RUN_ID" in os.environ:
+        rule = "be 1 under torchrun: genlab starts its processes itself, so call it without"
+        raise refuse("devices", rule, trainer.devices, "trainer.devices")
+    if trainer.get("num_nodes", 1) != 1:
+        raise refuse("num_nodes", "be 1: a run trains on one machine", trainer.num_nodes, "trainer.num_nodes")
 
 
 def _check_validation(trainer: DictConfig) -> None:

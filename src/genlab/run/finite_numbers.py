@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from genlab.processes import process_number
 from genlab.run.whole_file import whole_file
 
 FOLDER = "failure"
@@ -27,7 +28,8 @@ class FiniteNumbers(Callback):
     engine keeps them, is known by its parameters: a bad gradient has made one of them bad. With a gradient scaler,
     which skips such steps, parameters are looked at too. The batch of any ``FloatingPointError``, a module's own
     included, is saved in ``failure/``, with the reason and the iteration that it begins; so is one that holds such a
-    number itself, whatever error that has led to.
+    number itself, whatever error that has led to. Several processes, whose gradients and figures are means, find it out
+    together, and each saves its own batch.
     """
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -52,7 +54,8 @@ class FiniteNumbers(Callback):
             exception.add_note("the batch holds NaN or infinity")
         if not is_bad and not isinstance(exception, FloatingPointError):
             return
-        path = Path(trainer.default_root_dir) / FOLDER / f"batch_{self._iteration}.pt"
+        other = f"_process_{process_number()}" if process_number() else ""
+        path = Path(trainer.default_root_dir) / FOLDER / f"batch_{self._iteration}{other}.pt"
         try:
             _write(path, {"iteration": self._iteration, "reason": str(exception), "batch": batch})
             exception.add_note(f"the batch is in {path.parent.name}/{path.name}")

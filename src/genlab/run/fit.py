@@ -3,9 +3,9 @@
 import logging
 import shlex
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -21,11 +21,21 @@ from genlab.run.artifacts import RunFolder
 from genlab.run.command_line import quoted, typed_words
 from genlab.run.config_values import optimizers
 from genlab.run.interrupt import Stop, StopOnSignal
-from genlab.run.judge import load_reader, said_of
+from genlab.run.judge import LoadedJudge, load_reader, said_of
 from genlab.run.last_checkpoint import LastCheckpoint, save_checkpoint
 from genlab.run.loggers import make_loggers, open_loggers
 from genlab.run.outcome import Failed, Interrupted, Outcome
 from genlab.run.provenance import provenance
+from genlab.run.several_processes import (
+    Followers,
+    Place,
+    RunningStatistics,
+    first_place,
+    is_lost,
+    leave_signals_alone,
+    meeting,
+    together,
+)
 from genlab.run.whole_checkpoints import WholeCheckpoints
 
 
@@ -35,26 +45,67 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
     Raises ``ValueError`` for what is refused before anything is written; ``Failed`` and ``Interrupted`` once the
     run's folder says so too.
     """
+    memory = _begin(cfg)
+    stop, place = StopOnSignal(folder.last_checkpoint), first_place(cfg.trainer.devices)
+    followers = None if place is None else Followers(folder.path, place)
+    made = _make(cfg, stop, place, followers)
+    if resume:
+        folder.refuse_other_data(made.data.provenance())
+        folder.refuse_other_reader(None if made.reader is None else made.reader.sha256)
+    checkpoint = folder.last_checkpoint if resume and folder.last_checkpoint.is_file() else None
+    start = _first_iteration(checkpoint)
+    with folder.locked(), stop.listening(), meeting(place, followers):
+        folder.create(config, {**provenance(cfg.seed, made.data.provenance(), memory), **said_of(made.reader)})
+        folder.write_status("running", start, {})
+        print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
+        return _run(folder, made.trainer, made.module, made.data, config, checkpoint, start)
+
+
+def follow(folder: RunFolder, cfg: DictConfig, place: Place, say_ready: Callable[[], object]) -> None:
+    """Train the run in ``folder`` with its first process, which has just made or taken up that folder.
+
+    ``say_ready`` is called when nothing is left that could be refused. Ends without an error where all are stopped.
+    """
+    _begin(cfg)
+    made = _make(cfg, StopOnSignal(folder.last_checkpoint), place, None)
+    checkpoint = folder.last_checkpoint if folder.last_checkpoint.is_file() else None
+    pl.seed_everything(place.seed(cfg.seed), verbose=False)
+    with meeting(place):
+        say_ready()
+        try:
+            made.trainer.fit(made.module, made.data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+            save_checkpoint(made.trainer, folder.last_checkpoint)
+        except Stop:
+            return
+
+
+class _Made(NamedTuple):
+    """All that a process trains with."""
+
+    data: Any
+    reader: LoadedJudge | None
+    module: pl.LightningModule
+    trainer: pl.Trainer
+
+
+def _begin(cfg: DictConfig) -> str:
+    """Settle what is a process's own; says what becomes of its freed memory."""
     quieten()
     memory = "kept" if cfg.keep_memory and keep_freed_memory() else "left to the C library"
     pl.seed_everything(cfg.seed, verbose=False)
-    data = instantiate(cfg.data)
+    return memory
+
+
+def _make(cfg: DictConfig, stop: StopOnSignal, place: Place | None, followers: Followers | None) -> _Made:
+    """Make everything in the order in which random numbers are drawn; raises ``ValueError`` for what is refused."""
+    data = instantiate(cfg.data, **({} if place is None else {"processes": place.count}))
     reader = load_reader(cfg.model.get("reader"), str(data.provenance()["sha256"]))
     module = make_module(cfg, data, None if reader is None else reader.module.net)
     if (precisions := getattr(module, "precisions", None)) is not None:
         one_of("precision", cfg.trainer.precision, precisions, "trainer.precision")
-    stop = StopOnSignal(folder.last_checkpoint)
-    trainer = _trainer(cfg, stop)
-    if resume:
-        folder.refuse_other_data(data.provenance())
-        folder.refuse_other_reader(None if reader is None else reader.sha256)
-    checkpoint = folder.last_checkpoint if resume and folder.last_checkpoint.is_file() else None
-    start = _first_iteration(checkpoint)
-    with folder.locked(), stop.listening():
-        folder.create(config, {**provenance(cfg.seed, data.provenance(), memory), **said_of(reader)})
-        folder.write_status("running", start, {})
-        print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
-        return _run(folder, trainer, module, data, config, checkpoint, start)
+    if place is not None and (refuse_several := getattr(module, "refuse_several_processes", None)) is not None:
+        refuse_several()
+    return _Made(data, reader, module, _trainer(cfg, stop, place, followers))
 
 
 def make_module(cfg: DictConfig, data: Any, reader: torch.nn.Module | None = None) -> pl.LightningModule:
@@ -83,13 +134,17 @@ def _try_optimizers(cfg: DictConfig) -> None:
             raise ValueError(f"`{path}` must be what {node['_target_']} takes; it says: {error} ({path})") from error
 
 
-def _trainer(cfg: DictConfig, stop: StopOnSignal) -> pl.Trainer:
-    callbacks = [instantiate(callback) for callback in cfg.callbacks.values()]
-    loggers = make_loggers(cfg)
+def _trainer(cfg: DictConfig, stop: StopOnSignal, place: Place | None, followers: Followers | None) -> pl.Trainer:
+    callbacks = _callbacks(cfg, place)
+    loggers = make_loggers(cfg) if place is None or place.number == 0 else False
     options = {key: value for key, value in cfg.trainer.items() if not str(key).startswith("_")}
     try:
         trainer: pl.Trainer = instantiate(
-            cfg.trainer, callbacks=[*callbacks, stop], logger=loggers, plugins=[WholeCheckpoints()]
+            cfg.trainer,
+            callbacks=[*callbacks, stop],
+            logger=loggers,
+            plugins=[WholeCheckpoints()],
+            **together(place, followers),
         )
     except Exception as error:
         cause = error.__cause__ or error
@@ -100,7 +155,18 @@ def _trainer(cfg: DictConfig, stop: StopOnSignal) -> pl.Trainer:
     if trainer.precision != cfg.trainer.precision:  # Lightning has taken another one, with a warning
         rule = f"be one that this machine has; here it would be {trainer.precision}"
         raise refuse("precision", rule, cfg.trainer.precision, "trainer.precision")
+    if place is not None:
+        leave_signals_alone(trainer)
     return trainer
+
+
+def _callbacks(cfg: DictConfig, place: Place | None) -> list[pl.Callback]:
+    """The config's callbacks; a process that is not the first leaves out those that look and change nothing."""
+    made: list[pl.Callback] = [instantiate(callback) for callback in cfg.callbacks.values()]
+    if place is None:
+        return made
+    taken = [each for each in made if place.number == 0 or not getattr(each, "only_looks", False)]
+    return [RunningStatistics(), *taken]
 
 
 def _first_iteration(checkpoint: Path | None) -> int:
@@ -138,6 +204,9 @@ def _run(
 
 def _reason(error: Exception, trainer: pl.Trainer, config: Mapping[str, Any]) -> str:
     """Why a run failed, in one line."""
+    followers = trainer.strategy.launcher
+    if is_lost(error) and isinstance(followers, Followers) and (lost := followers.lost()) is not None:
+        return lost
     if isinstance(error, MisconfigurationException) and "could not find the monitored key" in str(error):
         logged = sorted(trainer.callback_metrics.keys() - {"step", "epoch"})
         return str(
@@ -198,7 +267,8 @@ def _flat(error: object) -> str:
 
 def quieten() -> None:
     """Keep Lightning's notices about hardware and other products, and warnings that do not apply, off the screen."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
         ".*does not have many workers.*",
         ".*Checkpoint directory .* exists and is not empty.*",
@@ -206,6 +276,7 @@ def quieten() -> None:
         ".*AMP with fp16 is not supported on CPU.*",
         ".*treespec, LeafSpec.*",
         ".*resuming from a checkpoint that ended before the epoch ended.*",
+        ".*sync_dist=True.*",  # what is logged is of all processes already
         ".*callbacks used to create the checkpoint need to be provided.*",  # what is looked at may change
     ):
         warnings.filterwarnings("ignore", message)

@@ -11,7 +11,7 @@ import yaml
 from genlab.run.artifacts import RunFolder, flatten
 
 ELSEWHERE = (
-    *("name", "run_dir", "trainer.default_root_dir", "data.root", "data.download", "keep_memory"),
+    *("name", "run_dir", "trainer.default_root_dir", "data.root", "data.download", "keep_memory", "trainer.strategy"),
     *("study", "budget", "logger", "callbacks", "evaluators"),
 )
 """Keys, with all below them, that say where a run is kept, what is looked at, and how it is shown."""

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback, Trainer
 
 from genlab.checks import at_least, refuse
 from genlab.evaluation.image_data import to_bytes
+from genlab.processes import process_number
 from genlab.reporting.sheets import contact_sheet, save_png
 from genlab.run.loggers import log_pictures
 
@@ -38,12 +39,16 @@ class ImageGrids(Callback):
             return
         folder = Path(trainer.default_root_dir)
         name = f"epoch_{passes:04d}"
+        if process_number() == 0:
+            self._draw(trainer, pl_module, folder, name)
+        if self.keep_weights:
+            trainer.save_checkpoint(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+    def _draw(self, trainer: Trainer, pl_module: Any, folder: Path, name: str) -> None:
         images = to_bytes(pl_module.sample(self.count, seed=self.seed))
         sheet = contact_sheet(images.cpu().numpy(), columns=math.isqrt(self.count - 1) + 1)
         save_png(sheet, folder / "samples" / f"{name}.png")
         log_pictures(trainer.loggers, "samples", {name: sheet}, trainer.global_step)
-        if self.keep_weights:
-            trainer.save_checkpoint(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
 
     def _is_whole(self, trainer: Trainer) -> bool:
         """Whether the pass was gone through to its end: a run that is stopped ends a pass too."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from genlab.processes import any_says, process_number
 from genlab.run.last_checkpoint import save_checkpoint
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -32,7 +33,7 @@ class StopOnSignal(Callback):
     Before a step and not by Lightning's own way of stopping early: that one validates once more and takes the pass
     for a whole one, and a run that goes on would be short of the rest of it. A validation that takes long is broken
     off: its step has been trained, but a checkpoint there would lack its figures, and so the run goes on from the last
-    one before.
+    one before. Of several processes it is the first that hears signals; all of them stop before the same step.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -42,12 +43,12 @@ class StopOnSignal(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take SIGTERM back from Lightning, which would end training with an error of its own."""
-        if threading.current_thread() is threading.main_thread():
+        if process_number() == 0 and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._handle)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Save and stop."""
-        if self.stopped:
+        if any_says(self.stopped):
             save_checkpoint(trainer, self.checkpoint)
             raise Stop
 
@@ -55,7 +56,8 @@ class StopOnSignal(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Stop in the middle of a validation that takes long."""
-        if self.stopped and time.monotonic() - self._stopped_at > VALIDATION_SECONDS:
+        too_long = self.stopped and time.monotonic() - self._stopped_at > VALIDATION_SECONDS
+        if any_says(too_long):
             raise Stop
 
     @contextmanager

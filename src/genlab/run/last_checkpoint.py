@@ -7,11 +7,14 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from genlab.checks import positive, refuse
+from genlab.processes import any_says
 from genlab.run.metrics_csv import MetricsCsv
 
 
 class LastCheckpoint(Callback):
     """Saves before a training step once ``every_seconds`` have gone by since the last save, or a pass has ended.
+
+    Of several processes the first clock to say so decides for all.
 
     Before a step, for the validation that may follow the step before it is over then: a run that goes on repeats
     none of its figures and lacks none. ``every_pass`` may be switched off where passes take less time than a save.
@@ -34,7 +37,8 @@ class LastCheckpoint(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Save if it is time."""
         next_pass = self.every_pass and trainer.current_epoch > self._saved_in
-        if trainer.global_step and (next_pass or time.monotonic() - self._saved_at >= self.every_seconds):
+        due = next_pass or time.monotonic() - self._saved_at >= self.every_seconds
+        if trainer.global_step and any_says(due):
             save_checkpoint(trainer, self.path)
             self._saved_at, self._saved_in = time.monotonic(), trainer.current_epoch
 
@@ -54,7 +58,8 @@ class LastCheckpoint(Callback):
 def save_checkpoint(trainer: Trainer, path: Path) -> None:
     """Save at ``path``, where there is a whole checkpoint at any time (``whole_checkpoints``).
 
-    The figures up to it are written out first: no process that is killed leaves a checkpoint ahead of them.
+    The figures up to it are written out first: no process that is killed leaves a checkpoint ahead of them. Several
+    processes call it together, and the first one writes.
     """
     for logger in trainer.loggers:
         if isinstance(logger, MetricsCsv):

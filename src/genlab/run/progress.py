@@ -24,6 +24,8 @@ SAMPLES = logging.getLogger("genlab.samples")
 class Progress(Callback):
     """Shows what ``trainer.callback_metrics`` holds; ``quantities`` says which, with the labels they get."""
 
+    only_looks = True  # of several processes the first one shows it
+
     def __init__(self, quantities: dict[str, str] | None = None, plain_seconds: float = 10.0) -> None:
         self.quantities = quantities or {
             "train/smoothed_loss": "loss",

@@ -5,6 +5,8 @@ import math
 import optuna
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from genlab.processes import any_says, process_number
+
 PRUNED = "pruned"
 """The attribute of a trial that says it was ended early."""
 
@@ -22,10 +24,15 @@ class Pruning(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report, and ask."""
+        hopeless = process_number() == 0 and self._is_hopeless(trainer)
+        if any_says(hopeless):
+            trainer.should_stop = True
+
+    def _is_hopeless(self, trainer: Trainer) -> bool:
         value = float(trainer.callback_metrics.get(self.monitor, math.nan))
         if not math.isfinite(value):
-            return
+            return False
         self._trial.report(self.sign * value, trainer.global_step)
-        if self._trial.should_prune():
+        if hopeless := self._trial.should_prune():
             self._trial.set_user_attr(PRUNED, trainer.global_step)
-            trainer.should_stop = True
+        return hopeless

@@ -15,6 +15,7 @@ from genlab.datasets.image_batches import Batch
 from genlab.eval_mode import eval_mode
 from genlab.latents import draw_normal, refuse_other_latents
 from genlab.precision import in_full
+from genlab.processes import in_order, is_mine, means
 from genlab.vae.losses import (
     LIKELIHOODS,
     bernoulli_log_likelihood,
@@ -38,7 +39,8 @@ class VaeModule(pl.LightningModule):
     images are scored: ``dynamic`` draws each pixel anew with its brightness as its probability, ``threshold`` cuts at
     one half, ``none`` leaves them gray, as a Gaussian likelihood needs them. The facts come from the
     datamodule. Logged, nats an image: ``train/elbo``, ``train/log_likelihood``, ``train/kl`` (never scaled by beta) and
-    ``train/loss``, what is minimised; the same under ``val/``, with the same random numbers each time.
+    ``train/loss``, what is minimised; the same under ``val/``, with the same random numbers each time. Of several
+    processes each normalises its own batch; figures are means over the batches of all.
 
     Raises ``ValueError`` for a size, weight or name out of range.
     """
@@ -86,11 +88,13 @@ class VaeModule(pl.LightningModule):
         mu, logvar = self._encode(x)
         log_likelihood, divergence = self._bound(x, mu, logvar, torch.randn_like(mu))
         loss = (self.beta * divergence - log_likelihood).mean()
-        if not torch.isfinite(loss):
+        figures = means(_figures("train", loss.detach(), log_likelihood.detach(), divergence.detach()))
+        if not torch.isfinite(figures["train/loss"]):
             raise FloatingPointError(
-                f"the loss is {float(loss.detach())} at iteration {self.trainer.global_step + 1}: lower optimizer.lr"
+                f"the loss is {float(figures['train/loss'])} at iteration {self.trainer.global_step + 1}: "
+                "lower optimizer.lr"
             )
-        self._log("train", loss.detach(), log_likelihood.detach(), divergence.detach(), self.trainer.global_step + 1)
+        self._log(figures, self.trainer.global_step + 1)
         return loss
 
     def _encode(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,11 +118,9 @@ class VaeModule(pl.LightningModule):
             return (images > 0.5).to(images)
         return torch.bernoulli(images, generator=generator)
 
-    def _log(self, stage: str, loss: Tensor, log_likelihood: Tensor, divergence: Tensor, iteration: int) -> None:
-        """Log means over the batch against the iteration, which Lightning takes a figure called ``step`` for."""
-        figures = {"elbo": log_likelihood - divergence, "log_likelihood": log_likelihood, "kl": divergence}
-        named = {f"{stage}/{name}": value.mean() for name, value in figures.items()}
-        self.log_dict({**named, f"{stage}/loss": loss, "step": float(iteration)}, batch_size=1)
+    def _log(self, figures: dict[str, Tensor], iteration: int) -> None:
+        """Log figures against the iteration, which is what Lightning takes a figure called ``step`` for."""
+        self.log_dict({**figures, "step": float(iteration)}, batch_size=1)
 
     # --- validation --------------------------------------------------------------------------------------------
 
@@ -128,17 +130,21 @@ class VaeModule(pl.LightningModule):
         self._parts: list[tuple[Tensor, Tensor]] = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep the bound's parts of a batch."""
+        """Keep the bound's parts of a batch; of several processes each takes its share of the batches.
+
+        All of them draw the random numbers of every batch: which process takes it changes nothing.
+        """
         x = self._binarized(batch.images.cpu(), self._generator).to(batch.images)
-        mu, logvar = self._encode(x)
-        noise = torch.randn(mu.shape, generator=self._generator).to(mu)
-        self._parts.append(self._bound(x, mu, logvar, noise))
+        noise = torch.randn(len(x), self.latent_dim, generator=self._generator)
+        if is_mine(batch_idx):
+            mu, logvar = self._encode(x)
+            self._parts.append(self._bound(x, mu, logvar, noise.to(mu)))
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over all held-out images."""
-        log_likelihood, divergence = (torch.cat(parts) for parts in zip(*self._parts, strict=True))
+        log_likelihood, divergence = (torch.cat(parts) for parts in zip(*in_order(self._parts), strict=True))
         loss = (self.beta * divergence - log_likelihood).mean()
-        self._log("val", loss, log_likelihood, divergence, self.trainer.global_step)
+        self._log(_figures("val", loss, log_likelihood, divergence), self.trainer.global_step)
 
     # --- what a checkpoint carries beside the weights ----------------------------------------------------------
 
@@ -224,3 +230,9 @@ class VaeModule(pl.LightningModule):
             [self._log_likelihood(self.decoder(part), x_CHW) for part in torch.split(z_KZ, chunk)]
         )
         return torch.logsumexp(log_likelihood + log_prior - log_posterior, 0) - math.log(k)
+
+
+def _figures(stage: str, loss: Tensor, log_likelihood: Tensor, divergence: Tensor) -> dict[str, Tensor]:
+    """The loss, and the means over the batch of the bound and its parts, by their full names."""
+    figures = {"elbo": log_likelihood - divergence, "log_likelihood": log_likelihood, "kl": divergence}
+    return {f"{stage}/{name}": value.mean() for name, value in figures.items()} | {f"{stage}/loss": loss}
