@@ -3,10 +3,12 @@
 Each case is made from the seed and its number alone, and can be repeated by them: ``case`` of this module.
 """
 
+import importlib
 import os
 import random
 import resource
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +18,13 @@ from genlab.torture import bad_files, bad_values
 from genlab.torture.children import Child, Ended
 from genlab.torture.record import Row
 from genlab.torture.resuming import Reference
+from genlab.torture.stages import STEP
 
 SECTION = "bad input"
-LIMIT = 20.0
-"""Seconds after which a command that is not training yet hangs."""
+LIMIT = 15
+"""Seconds of the processor after which a command that is not training yet hangs; it may sleep as long four times."""
+_ENOUGH_STEPS = 40  # of a training that was let begin, and would go on for long
+READERS = tuple(f"genlab.run.{verb}" for verb in (*bad_values.ROOTS, "sample_text", "study", "bench"))
 _MOST_LINES = 4
 _MOST_MEMORY = 6 << 30  # bytes of addresses: a size that is too large is refused, and the machine is spared
 COUNTS = {"fields": 560, "overrides": 160, "texts": 80, "idx": 160, "checkpoints": 120, "runs": 160}
@@ -65,6 +70,8 @@ def bad_input_rows(alone: Reference, text: Path, folder: Path, seed: int, quick:
 
 def prepared(alone: Reference, text: Path, folder: Path) -> Place:
     """A finished run to spoil copies of: the one that was left alone, with an evaluation."""
+    for name in READERS:  # once, and not in each child
+        importlib.import_module(name)
     folder.mkdir(parents=True)
     place = Place(folder, text, folder / "trained")
     shutil.copytree(alone.folder, place.trained)
@@ -100,7 +107,7 @@ def try_one(kind: str, number: int, place: Place, seed: int) -> tuple[str, list[
     faults = _faults(case, ended, trained, before)
     shutil.rmtree(case.folder.parent, ignore_errors=True)
     words = " ".join(word if len(word) < 80 else f"{word[:80]}..." for word in case.words)
-    end = "still training" if ended.code == -9 else f"exit code {ended.code}"
+    end = "still training" if ended.code < 0 else f"exit code {ended.code}"
     return end, [f"seed {seed}, {kind} {number}: {case.about} {words!r}: {fault}" for fault in faults]
 
 
@@ -243,15 +250,18 @@ def _run(case: Case) -> tuple[Ended, bool]:
     """Run it to its end, or until ``LIMIT``; and whether training had begun."""
     case.folder.mkdir(parents=True)
     child = Child(case.words, case.folder, _bounded)
-    for _ in child.events(LIMIT):
-        pass
+    steps = 0
+    for event in child.events(4 * LIMIT):
+        if (steps := steps + (event == STEP)) > _ENOUGH_STEPS:
+            break
     began = child.last_stage != "starting"
-    os.kill(child.pid, 9)
+    child.kill()
     return child.end(), began
 
 
 def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
     for name in ("GENLAB_RUNS", "GENLAB_DATA", "HYDRA_FULL_ERROR"):
         os.environ.pop(name, None)
 
@@ -264,9 +274,10 @@ def _faults(case: Case, ended: Ended, trained: bool, before: set[Path]) -> list[
     """Everything that is wrong with how a command ended."""
     shown = ended.err.strip().replace("\n", " / ")[-300:]
     wrong = []
-    if ended.code == -9 and not trained:
-        wrong.append(f"hangs for {LIMIT:.0f} s")
-    elif ended.code not in (0, 1, 2, -9):
+    killed = ended.code in (-signal.SIGKILL, -signal.SIGXCPU)
+    if killed and not trained:
+        wrong.append(f"hangs for {LIMIT} s")
+    elif not killed and ended.code not in (0, 1, 2):
         wrong.append(f"exit code {ended.code}: {shown}")
     if "Traceback" in ended.err + ended.out:
         wrong.append(f"a traceback: {shown}")
