@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genlab.torture import bad_files, bad_values
-from genlab.torture.children import Child, Ended
+from genlab.torture.children import Child, Ended, run
 from genlab.torture.record import Row
 from genlab.torture.resuming import Reference
 from genlab.torture.stages import STEP
@@ -75,9 +75,10 @@ def prepared(alone: Reference, text: Path, folder: Path) -> Place:
     folder.mkdir(parents=True)
     place = Place(folder, text, folder / "trained")
     shutil.copytree(alone.folder, place.trained)
-    ended = _run(Case(["evaluate", f"run={place.trained}", "only=[bits_per_char]"], folder / "first"))[0]
-    if ended.code != 0:
-        raise RuntimeError(f"the run must be evaluated before it is spoiled; {ended.err}")
+    for words in (["evaluate", "only=[bits_per_char]"], ["sample", "length=5"]):  # and what they compile is kept
+        ended = run([*words, f"run={place.trained}"], folder)
+        if ended.code != 0:
+            raise RuntimeError(f"the run must be read before it is spoiled; {ended.err}")
     return place
 
 
