@@ -68,6 +68,8 @@ REFUSED = {
     "tiny optimizer=sgd optimizer.momentum=2": "`momentum` must be a number in [0, 1); got 2 (optimizer.momentum)",
     "tiny optimizer=sgd +optimizer.nesterov=true": "`optimizer` must be what torch.optim.SGD takes; it says:",
     "tiny optimizer._target_=torch.optim.Foo": "optimizer: Error loading 'torch.optim.Foo'",
+    "tiny logger.csv._target_=[]": "`_target_` must be the dotted name of a class; got [] (logger.csv._target_)",
+    "tiny callbacks.best._target_=3": "`_target_` must be the dotted name of a class; got 3 (callbacks.best._target_)",
     "tiny trainer.max_steps=0": "`max_steps` must be an integer >= 1; got 0 (trainer.max_steps)",
     "tiny trainer.max_steps=-5": "`max_steps` must be an integer >= 1; got -5 (trainer.max_steps)",
     "tiny trainer.max_steps=abc": "`max_steps` must be an integer >= 1; got 'abc' (trainer.max_steps)",

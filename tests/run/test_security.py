@@ -92,8 +92,7 @@ READERS = {
     "evaluate": "evaluate run={bad}",
     "sample": "sample run={bad}",
     "train": "train experiment=char_rnn run_dir={bad}",
-    "judge": "evaluate run={good} judge={bad}",
-    "reader": "train experiment=dcgan_means data.dataset=digits data.download=false data.val_size=100 model.reader={bad}",
+    "reader": "train experiment=dcgan_means data.dataset=digits data.val_size=100 model.reader={bad}",
 }
 
 

@@ -26,9 +26,20 @@ def refuse_values(cfg: DictConfig) -> None:
         raise refuse("seed", f"be at most {LARGEST_SEED}", cfg.seed, "seed")
     if not isinstance(cfg.keep_memory, bool):
         raise refuse("keep_memory", "be true or false", cfg.keep_memory, "keep_memory")
+    _check_targets(cfg)
     _check_trainer(cfg.trainer)
     for path, node in optimizers(cfg):
         _check_optimizer(path, node)
+
+
+def _check_targets(node: DictConfig, above: str = "") -> None:
+    """Hydra's own message for a ``_target_`` that is no name does not say where it stands."""
+    for key in map(str, node):
+        below = node._get_node(key)
+        if isinstance(below, DictConfig) and not below._is_none():
+            _check_targets(below, f"{above}{key}.")
+        elif key == "_target_" and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", str(node[key])):
+            raise refuse(key, "be the dotted name of a class", node[key], f"{above}{key}")
 
 
 def optimizers(node: DictConfig, above: str = "") -> Iterator[tuple[str, DictConfig]]:

@@ -28,7 +28,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
 }
 """Verbs other than train, with what makes them work; TRAINED stands for a finished run's folder."""
 
-EXPERIMENTS = ("char_rnn", "classifier", "dcgan", "vae", "dcgan_infogan", "dcgan_means")
+EXPERIMENTS = ("char_rnn", "classifier", "dcgan", "vae", "dcgan_infogan")
 
 
 def training(experiment: str, text: str) -> list[str]:
