@@ -70,6 +70,8 @@ REFUSED = {
     "tiny optimizer._target_=torch.optim.Foo": "optimizer: Error loading 'torch.optim.Foo'",
     "tiny logger.csv._target_=[]": "`_target_` must be the dotted name of a class; got [] (logger.csv._target_)",
     "tiny callbacks.best._target_=3": "`_target_` must be the dotted name of a class; got 3 (callbacks.best._target_)",
+    "tiny callbacks.best.filename={a:1}": "`filename` must be a text; got {'a': 1} (callbacks.best.filename)",
+    "tiny callbacks.last.path=[]": "`path` must be a text; got [] (callbacks.last.path)",
     "tiny trainer.max_steps=0": "`max_steps` must be an integer >= 1; got 0 (trainer.max_steps)",
     "tiny trainer.max_steps=-5": "`max_steps` must be an integer >= 1; got -5 (trainer.max_steps)",
     "tiny trainer.max_steps=abc": "`max_steps` must be an integer >= 1; got 'abc' (trainer.max_steps)",

@@ -15,6 +15,8 @@ from genlab.checks import at_least, in_range, one_of, positive, refuse
 
 PRECISIONS = ("32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
+TEXTS = ("path", "dirpath", "filename", "save_dir", "project")
+"""What callbacks and loggers take as a name or a place."""
 LARGEST_SEED = 2**32 - 1
 
 
@@ -27,6 +29,8 @@ def refuse_values(cfg: DictConfig) -> None:
     if not isinstance(cfg.keep_memory, bool):
         raise refuse("keep_memory", "be true or false", cfg.keep_memory, "keep_memory")
     _check_targets(cfg)
+    _check_texts(cfg.callbacks, "callbacks.")
+    _check_texts(cfg.logger, "logger.")
     _check_trainer(cfg.trainer)
     for path, node in optimizers(cfg):
         _check_optimizer(path, node)
@@ -40,6 +44,16 @@ def _check_targets(node: DictConfig, above: str = "") -> None:
             _check_targets(below, f"{above}{key}.")
         elif key == "_target_" and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", str(node[key])):
             raise refuse(key, "be the dotted name of a class", node[key], f"{above}{key}")
+
+
+def _check_texts(node: DictConfig, above: str) -> None:
+    """Names and places, which Lightning finds to be no texts when it writes to them."""
+    for key in map(str, node):
+        below = node._get_node(key)
+        if isinstance(below, DictConfig) and key not in TEXTS and not below._is_none():
+            _check_texts(below, f"{above}{key}.")
+        elif key in TEXTS and node[key] is not None and not isinstance(node[key], str):
+            raise refuse(key, "be a text", node[key], f"{above}{key}")
 
 
 def optimizers(node: DictConfig, above: str = "") -> Iterator[tuple[str, DictConfig]]:

@@ -77,11 +77,11 @@ def idx(shape: tuple[int, ...], kind: int = 8, body: bytes | None = None) -> byt
 
 def bad_idx(chance: random.Random) -> bytes:
     """An IDX file that is cut, flipped, lies about its size, or is of another shape or type; or a whole one."""
-    size = lambda: chance.choice((0, 1, 2, 27, 28, 29, 60_000, 2**31, 2**32 - 1))  # noqa: E731
+    sizes = (0, 1, 2, 27, 28, 29, 60_000, 2**31, 2**32 - 1)
     whole = idx((3, 28, 28))
     kinds: list[Callable[[], bytes]] = [
         lambda: chance.choice(DAMAGES)(whole, chance),
-        lambda: idx(tuple(size() for _ in range(chance.randint(0, 9))), chance.randrange(256), b"\0" * 100),
+        lambda: idx(tuple(chance.choices(sizes, k=chance.randint(0, 9))), chance.randrange(256), b"\0" * 100),
         lambda: idx((2, 28, 29)),
         lambda: idx((3,), body=bytes([chance.randrange(256) for _ in range(3)])),
         lambda: whole + b"\0",
