@@ -72,6 +72,7 @@ REFUSED = {
     "tiny callbacks.best._target_=3": "`_target_` must be the dotted name of a class; got 3 (callbacks.best._target_)",
     "tiny callbacks.best.filename={a:1}": "`filename` must be a text; got {'a': 1} (callbacks.best.filename)",
     "tiny callbacks.last.path=[]": "`path` must be a text; got [] (callbacks.last.path)",
+    "tiny optimizer._partial_=1": "`_partial_` must be true or false; got 1 (optimizer._partial_)",
     "tiny trainer.max_steps=0": "`max_steps` must be an integer >= 1; got 0 (trainer.max_steps)",
     "tiny trainer.max_steps=-5": "`max_steps` must be an integer >= 1; got -5 (trainer.max_steps)",
     "tiny trainer.max_steps=abc": "`max_steps` must be an integer >= 1; got 'abc' (trainer.max_steps)",

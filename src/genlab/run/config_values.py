@@ -44,6 +44,8 @@ def _check_targets(node: DictConfig, above: str = "") -> None:
             _check_targets(below, f"{above}{key}.")
         elif key == "_target_" and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", str(node[key])):
             raise refuse(key, "be the dotted name of a class", node[key], f"{above}{key}")
+        elif key in ("_partial_", "_recursive_") and not isinstance(node[key], bool):
+            raise refuse(key, "be true or false", node[key], f"{above}{key}")
 
 
 def _check_texts(node: DictConfig, above: str) -> None:
