@@ -22,8 +22,7 @@ LARGEST_SEED = 2**32 - 1
 
 def refuse_values(cfg: DictConfig) -> None:
     """Raise ``ValueError`` (one line, with the config path) for a value out of range or of the wrong type."""
-    if not re.fullmatch(r"[\w+=,-][\w.+=,-]*", str(cfg.name)):
-        raise refuse("name", "be a folder's name: letters, digits and . _ + = , -", cfg.name, "name")
+    refuse_name(cfg.name)
     if at_least("seed", cfg.seed, 0, "seed") > LARGEST_SEED:
         raise refuse("seed", f"be at most {LARGEST_SEED}", cfg.seed, "seed")
     if not isinstance(cfg.keep_memory, bool):
@@ -34,6 +33,12 @@ def refuse_values(cfg: DictConfig) -> None:
     _check_trainer(cfg.trainer)
     for path, node in optimizers(cfg):
         _check_optimizer(path, node)
+
+
+def refuse_name(name: Any) -> None:
+    """Raise ``ValueError`` for a name that would lead out of the folder of runs, or that is none for a folder."""
+    if not re.fullmatch(r"[\w+=,-][\w.+=,-]*", str(name)):
+        raise refuse("name", "be a folder's name: letters, digits and . _ + = , -", name, "name")
 
 
 def _check_targets(node: DictConfig, above: str = "") -> None:
