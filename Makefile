@@ -17,7 +17,7 @@ PRECISION  ?= $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo bf16-m
 DEMO_MODELS := char_rnn classifier dcgan vae
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-full bench-check bench-profile bench-quick torture clean
+.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-full bench-check bench-profile bench-quick torture audit clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -129,6 +129,18 @@ MODELS ?= char_rnn,classifier,dcgan,vae
 
 torture: install ## kill, stop and spoil trainings, see that nothing is lost, and write docs/reliability.md; minutes
 	@$(BIN)/python -m genlab.torture --kills $(KILLS) --models $(MODELS) --seed $(SEED) --write-docs
+
+# An environment of its own: what pip-audit brings along is none of genlab's. It asks an advisory service about every pin.
+$(VENV)/audit/.ready:
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.9.0
+	@touch $@
+
+audit: $(VENV)/audit/.ready ## ask an advisory service about every version in constraints.txt; needs a network
+	@echo "== pip-audit of constraints.txt"
+	@$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off --timeout 20 || \
+		{ echo "== not clean, or not audited: advisories stand in a table above; an error above means that the service" \
+			"could not be reached and nothing is known" >&2; exit 1; }
 
 clean: ## remove the environment and caches, but no run and no data
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

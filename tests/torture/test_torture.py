@@ -29,6 +29,8 @@ FAULTS = (
     "the clock jumps a day back or forth at every look",
 )
 
+BAD_INPUT = 6
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the suite needs a system with fork")
 
 
@@ -90,3 +92,12 @@ def test_signals_stop_a_training_within_seconds(model: str, found: dict[str, Any
     stops = row(found, "stopping", model)
     assert stops["ok"], stops
     assert stops["times"] > 0
+
+
+def test_bad_input_is_refused_in_a_line_or_taken(found: dict[str, Any]) -> None:
+    rows = [row for row in found["rows"] if row["section"] == "bad input"]
+    assert len(rows) == BAD_INPUT
+    assert sum(row["times"] for row in rows) >= 100
+    for row in rows:
+        assert row["ok"], row["details"]["wrong"]
+        assert sum(row["details"]["ends"].values()) == row["times"]

@@ -20,6 +20,7 @@ from yaml import YAMLError
 
 from genlab.checks import refuse
 from genlab.run.lock import only_one
+from genlab.run.secrets import redacted
 from genlab.run.whole_file import is_part, whole_file
 
 # A run goes on under another value of these: they say how far or where it runs, not what it is.
@@ -136,7 +137,7 @@ class RunFolder:
             self._first = before.get("started", _now())
         status = {
             "state": state,
-            "reason": reason,
+            "reason": redacted(reason),
             "started": self._first,
             "ended": None if state == "running" else _now(),
             "seconds": round(self._earlier + time.monotonic() - self._began, 3),

@@ -17,20 +17,52 @@ from genlab.checks import at_least, in_range, one_of, positive, refuse
 PRECISIONS = ("32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 STRATEGIES = ("auto", "ddp")
+TEXTS = ("path", "dirpath", "filename", "save_dir", "project")
+"""What callbacks and loggers take as a name or a place."""
 LARGEST_SEED = 2**32 - 1
 
 
 def refuse_values(cfg: DictConfig) -> None:
     """Raise ``ValueError`` (one line, with the config path) for a value out of range or of the wrong type."""
-    if not re.fullmatch(r"[\w+=,-][\w.+=,-]*", str(cfg.name)):
-        raise refuse("name", "be a folder's name: letters, digits and . _ + = , -", cfg.name, "name")
+    refuse_name(cfg.name)
     if at_least("seed", cfg.seed, 0, "seed") > LARGEST_SEED:
         raise refuse("seed", f"be at most {LARGEST_SEED}", cfg.seed, "seed")
     if not isinstance(cfg.keep_memory, bool):
         raise refuse("keep_memory", "be true or false", cfg.keep_memory, "keep_memory")
+    _check_targets(cfg)
+    _check_texts(cfg.callbacks, "callbacks.")
+    _check_texts(cfg.logger, "logger.")
     _check_trainer(cfg.trainer)
     for path, node in optimizers(cfg):
         _check_optimizer(path, node)
+
+
+def refuse_name(name: Any) -> None:
+    """Raise ``ValueError`` for a name that would lead out of the folder of runs, or that is none for a folder."""
+    if not re.fullmatch(r"[\w+=,-][\w.+=,-]*", str(name)):
+        raise refuse("name", "be a folder's name: letters, digits and . _ + = , -", name, "name")
+
+
+def _check_targets(node: DictConfig, above: str = "") -> None:
+    """Hydra's own message for a ``_target_`` that is no name does not say where it stands."""
+    for key in map(str, node):
+        below = node._get_node(key)
+        if isinstance(below, DictConfig) and not below._is_none():
+            _check_targets(below, f"{above}{key}.")
+        elif key == "_target_" and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", str(node[key])):
+            raise refuse(key, "be the dotted name of a class", node[key], f"{above}{key}")
+        elif key in ("_partial_", "_recursive_") and not isinstance(node[key], bool):
+            raise refuse(key, "be true or false", node[key], f"{above}{key}")
+
+
+def _check_texts(node: DictConfig, above: str) -> None:
+    """Names and places, which Lightning finds to be no texts when it writes to them."""
+    for key in map(str, node):
+        below = node._get_node(key)
+        if isinstance(below, DictConfig) and key not in TEXTS and not below._is_none():
+            _check_texts(below, f"{above}{key}.")
+        elif key in TEXTS and node[key] is not None and not isinstance(node[key], str):
+            raise refuse(key, "be a text", node[key], f"{above}{key}")
 
 
 def optimizers(node: DictConfig, above: str = "") -> Iterator[tuple[str, DictConfig]]:

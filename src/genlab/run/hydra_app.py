@@ -17,6 +17,7 @@ from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.error_line import is_the_callers, one_line
 from genlab.run.outcome import Interrupted, Outcome
+from genlab.run.secrets import redacted, refuse_secret_words
 from genlab.run.study_words import names_a_study
 from genlab.run.sweep import Sweep, check_sweep
 
@@ -37,7 +38,7 @@ def run_verb(verb: str, words: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", ""):
             raise
-        print(f"genlab {verb}: {one_line(error, verb, words)}", file=sys.stderr)
+        print(f"genlab {verb}: {redacted(one_line(error, verb, words))}", file=sys.stderr)
         return 2 if is_the_callers(error) else 1
     finally:
         sweep.forget()
@@ -45,6 +46,7 @@ def run_verb(verb: str, words: Sequence[str]) -> int:
 
 def _run(verb: str, words: Sequence[str], sweep: Sweep) -> int:
     """A study, a search, a sweep or a single command."""
+    refuse_secret_words(words)
     if verb == "train" and names_a_study(words) and not only_shows(words):
         return int(import_module("genlab.run.study").run_study(as_typed(words), partial(_under_hydra, verb)))
     if verb == "search":

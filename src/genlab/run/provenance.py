@@ -16,6 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 import genlab
 from genlab.run.command_line import typed_words
+from genlab.run.secrets import redacted
 
 PACKAGES = (
     "genlab",
@@ -37,7 +38,7 @@ def provenance(seed: int, data: Mapping[str, Any], freed_memory: str) -> dict[st
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["genlab", *sys.argv[0].split()[1:], *typed_words()]),
+        "command": redacted(shlex.join(["genlab", *sys.argv[0].split()[1:], *typed_words()])),
         "folder": os.getcwd(),
         "seed": seed,
         **commit(),
@@ -54,7 +55,7 @@ def commit() -> dict[str, Any]:
     if head is None or not (top / "configs").is_dir():
         return {"commit": None, "dirty": None, "diff": None}
     diff = _git(top, "diff", "HEAD", "--", "src", "configs", "pyproject.toml") or ""
-    return {"commit": head, "dirty": bool(diff), "diff": diff[:100_000] or None}
+    return {"commit": head, "dirty": bool(diff), "diff": redacted(diff)[:100_000] or None}
 
 
 def versions() -> dict[str, str | None]:

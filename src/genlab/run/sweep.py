@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from genlab.run.artifacts import write_json
 from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
+from genlab.run.config_values import refuse_name
 from genlab.run.error_line import one_line
 from genlab.run.outcome import Interrupted, Outcome
 
@@ -39,6 +40,8 @@ def check_sweep(verb: str, words: Sequence[str]) -> tuple[int | None, Path]:
             overrides = [each[min(number, len(each) - 1)] for each in values if each]
             cfg = hydra.compose(verb, overrides=overrides, return_hydra_config=True)
             refuse_added_keys(cfg, overrides)
+            if "name" in cfg:  # a part of the sweep's folder, which is made before the first run looks at its config
+                refuse_name(cfg.name)
     counted = str(cfg.hydra.sweeper._target_).endswith(".BasicSweeper") and not cfg.hydra.sweeper.get("params")
     return math.prod(map(len, values)) if counted else None, Path(str(cfg.hydra.sweep.dir)).absolute()
 

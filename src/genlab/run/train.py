@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from genlab.run.artifacts import RunFolder, run_path
 from genlab.run.config_values import refuse_values
 from genlab.run.outcome import Outcome
+from genlab.run.secrets import refuse_secrets
 
 
 def main(cfg: DictConfig) -> Outcome:
@@ -26,6 +27,7 @@ def main(cfg: DictConfig) -> Outcome:
         cfg.run_dir = str(path)
         make_absolute(cfg)
         config = plain(cfg)
+        refuse_secrets(config)
         resume = folder.is_a_runs()
         if resume:
             folder.refuse_other_config(config)

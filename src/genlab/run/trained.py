@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from genlab.checks import one_of
 from genlab.run.artifacts import read_config
+from genlab.run.foreign_config import refuse_foreign
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def load_trained(run: str, checkpoint: str = "best") -> Trained:
     if not path.is_file():
         raise ValueError(f"`checkpoint` must be there; got {checkpoint!r}, but {path} does not exist (checkpoint)")
     config = OmegaConf.create(read_config(config_file, "run"))
+    refuse_foreign(config, "run", run)
     content = _read(path)
     try:
         module = _rebuild(config, content.get("genlab") or {}, path)

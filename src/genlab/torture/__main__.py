@@ -25,7 +25,7 @@ from genlab.torture.trainings import ITERATIONS, MODELS, QUICK_ITERATIONS, write
 
 Alone = dict[str, Reference]
 """Each model's training that was left alone."""
-SECTIONS = ("resume", "faults", "numbers", "stopping", "determinism")
+SECTIONS = ("resume", "faults", "numbers", "stopping", "determinism", "bad_input")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,6 +109,7 @@ def _rows(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
         "numbers": _numbers,
         "stopping": _stopping,
         "determinism": _determinism,
+        "bad_input": _bad_input,
     }
     for name in options.only:
         yield from work[name](options, alone, text, folder)
@@ -158,6 +159,13 @@ def _determinism(options: argparse.Namespace, alone: Alone, text: Path, folder: 
         yield twice_row(each, folder)
     for threads in (1, None):
         yield sweep_row(next(iter(alone.values())), folder, threads)
+
+
+def _bad_input(options: argparse.Namespace, alone: Alone, text: Path, folder: Path) -> Iterator[Row]:
+    from genlab.torture.bad_input import bad_input_rows
+
+    if (first := alone.get("char_rnn")) is not None:
+        yield from bad_input_rows(first, text, folder, options.seed, options.quick)
 
 
 def _tell(row: Row, seconds: float) -> None:

@@ -21,6 +21,16 @@ _TEXTS = (
     "callbacks.text_samples.every=200",
     "callbacks.text_samples.length=40",
 )
+TEXTS_AT_ONCE = (
+    *("data.seq_len=5", "data.windows_per_step=2", "model.hidden_size=8", "model.engine=torch"),
+    *("trainer.max_steps=4", "trainer.val_check_interval=1", "callbacks.text_samples.length=5"),
+)
+IMAGES_AT_ONCE = (
+    *("data.dataset=digits", "data.download=false", "data.val_size=64", "data.batch_size=8"),
+    *("trainer.max_steps=1", "trainer.max_epochs=-1", "trainer.val_check_interval=1"),
+    *("trainer.check_val_every_n_epoch=null", "trainer.log_every_n_steps=1"),
+)
+"""A training of a step or two, for what is refused before it."""
 SAVE_SECONDS = {"char_rnn": 0.02, "classifier": 0.1, "dcgan": 0.1, "vae": 0.1}
 """A few training steps each."""
 VALIDATIONS = 7

@@ -1,0 +1,57 @@
+"""The config of a run's folder that somebody else may have written: it may make genlab's own objects and no others."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from genlab.checks import refuse
+
+MADE = ("model", "data", "optimizer", "evaluators")
+"""The parts of a run's config that are made into objects when the run is read."""
+_HOUSES = ("genlab.", "torch.optim.")
+
+
+def refuse_foreign(config: DictConfig, argument: str, folder: str) -> None:
+    """Raise ``ValueError`` for a config that would call anything but classes of genlab, or of torch's optimisers.
+
+    A config that is written with a run is resolved: one that refers to the environment, or to another field, is not
+    a run's either. ``argument`` is the config path of the ``folder``, for messages.
+    """
+    for part in MADE:
+        for path, value in _leaves(OmegaConf.to_container(config.get(part) or OmegaConf.create({})), part):
+            if isinstance(value, str) and "${" in value:
+                raise _refused(argument, folder, f"hold no reference in its config.yaml; {path} is one")
+            if path.endswith("._target_") and not _is_ours(value):
+                raise _refused(argument, folder, f"name classes of genlab alone in its config.yaml; {path} is another")
+    for part in ("model", "data", "optimizer"):
+        node = config.get(part)
+        if not isinstance(node, DictConfig) or not isinstance(node.get("_target_"), str):
+            raise _refused(argument, folder, f"have a config.yaml with {part}._target_")
+
+
+def _refused(argument: str, folder: str, rule: str) -> ValueError:
+    return refuse(argument.rpartition(".")[2], rule, folder, argument)
+
+
+def _is_ours(target: Any) -> bool:
+    """Whether this is the name of a class that is at home there: a module's imports are not, nor are functions."""
+    if not isinstance(target, str) or not target.startswith(_HOUSES):
+        return False
+    try:
+        found = get_class(target)
+    except Exception:  # Hydra raises several kinds for what is not there, and for what is no class
+        return False
+    return f"{found.__module__}.".startswith(_HOUSES)
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _leaves(below, f"{path}.{key}")
+    elif isinstance(value, list):
+        for number, below in enumerate(value):
+            yield from _leaves(below, f"{path}[{number}]")
+    else:
+        yield path, value
