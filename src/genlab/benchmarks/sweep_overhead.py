@@ -59,8 +59,8 @@ def seconds_beside_training(runs: Sequence[Path]) -> float:
         raise ValueError(f"`runs` must be at least 2; got {len(runs)}")
     began = {run: (run / "provenance.json").stat().st_mtime for run in runs}
     *others, last = sorted(runs, key=began.__getitem__)
-    trained = [json.loads((run / "status.json").read_text(encoding="utf-8"))["seconds"] for run in others]
-    return (began[last] - began[others[0]] - sum(trained)) / len(others)
+    trained: list[float] = [json.loads((run / "status.json").read_text(encoding="utf-8"))["seconds"] for run in others]
+    return (began[last] - began[others[0]] - float(sum(trained))) / len(others)
 
 
 def _sweep(contender: str, folder: Path, runs: int, updates: int, launcher: Sequence[str], runner: Runner) -> float:
