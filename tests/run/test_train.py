@@ -128,6 +128,15 @@ def test_random_states_are_taken_up_too(genlab, tiny, place: Path) -> None:
     assert equal_weights(place / "parts", place / "straight")
 
 
+def test_double_precision_is_not_rounded_by_going_on(genlab, tiny, place: Path) -> None:
+    double = ("trainer.precision=64-true", "callbacks.text_samples.every=1000000")
+    assert genlab("train", *tiny(trainer__max_steps=40), *double, "run_dir=parts").code == 0
+    assert genlab("train", *tiny(), *double, "run_dir=parts").code == 0
+    assert genlab("train", *tiny(), *double, "run_dir=straight").code == 0
+    assert {weight.dtype for weight in weights(place / "parts").values()} == {torch.float64}
+    assert equal_weights(place / "parts", place / "straight")
+
+
 def test_passes_over_the_data_are_counted_when_a_run_goes_on(genlab, tiny, place: Path) -> None:
     def train(epochs: int) -> tuple:
         return genlab(

@@ -105,7 +105,10 @@ def _make(cfg: DictConfig, stop: StopOnSignal, place: Place | None, followers: F
         one_of("precision", cfg.trainer.precision, precisions, "trainer.precision")
     if place is not None and (refuse_several := getattr(module, "refuse_several_processes", None)) is not None:
         refuse_several()
-    return _Made(data, reader, module, _trainer(cfg, stop, place, followers))
+    trainer = _trainer(cfg, stop, place, followers)
+    # Lightning does so too, but after it has read a checkpoint into the module: one of double precision was rounded.
+    module = trainer.precision_plugin.convert_module(module)  # type: ignore[assignment]
+    return _Made(data, reader, module, trainer)
 
 
 def make_module(cfg: DictConfig, data: Any, reader: torch.nn.Module | None = None) -> pl.LightningModule:
