@@ -133,11 +133,12 @@ $(VENV)/.mutation: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	@touch $@
 
-# make mutants SAMPLE=all; make mutants SAMPLE=1000 SEED=1
+# make mutants SAMPLE=all; make mutants SAMPLE=1000 SEED=1; make mutants WITHIN=10 leaves out what takes longer
 SAMPLE ?= 400
+WITHIN ?=
 
 mutants: $(VENV)/.mutation ## spoil the code, a little at a time, and see whether a test fails; an hour or so
-	@$(BIN)/python -m genlab.torture.mutants --sample $(SAMPLE) --seed $(SEED) --write-docs
+	@$(BIN)/python -m genlab.torture.mutants --sample $(SAMPLE) --seed $(SEED) $(if $(WITHIN),--within $(WITHIN)) --write-docs
 
 coverage: $(VENV)/.mutation install-ray ## run the tests and say which lines they run, 90 % at least
 	@$(BIN)/coverage erase

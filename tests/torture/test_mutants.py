@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from genlab.evaluation.shares import wilson_interval
-from genlab.torture.mutants import main, read_verdicts
+from genlab.torture.mutants import main, read_verdicts, seconds_of_tests
 from genlab.torture.mutants_record import Survivor, killed_share, markdown, read_explanations, to_explain
 from genlab.torture.mutants_sample import Count, Verdicts, counts_of, draw
 
@@ -47,6 +47,18 @@ def test_verdicts_are_counted_and_what_no_test_reaches_survives() -> None:
     assert count == Count("x.py", 7, 6, 2, 1)
     assert count.survived == 3
     assert list(verdicts.survivors()) == [("x.py", "b"), ("x.py", "d"), ("x.py", "g")]
+
+
+def test_mutants_whose_tests_take_long_can_be_left_out() -> None:
+    timed = {
+        "tests_by_mangled_function_name": {"m.x_slow": ["t1", "t2"], "m.x_fast": ["t1"]},
+        "duration_by_test": {"t1": 1.5, "t2": 3.0},
+    }
+    names = ["m.x_slow__mutmut_1", "m.x_fast__mutmut_2", "m.x_none__mutmut_3"]
+    assert [seconds_of_tests(timed, name) for name in names] == [4.5, 1.5, 0]
+    verdicts = Verdicts({"a": dict.fromkeys(names, 1), "b": {names[0]: 0}}, {"a": names[:2], "b": names[:1]})
+    kept = verdicts.only(lambda name: seconds_of_tests(timed, name) <= 2)
+    assert kept == Verdicts({"a": {names[1]: 1, names[2]: 1}}, {"a": names[1:2]})
 
 
 def test_a_mutant_without_verdict_is_no_result() -> None:

@@ -9,11 +9,13 @@ remove the folder ``mutants`` to begin afresh. Exit codes: 0 done; 1 the share k
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import genlab
 from genlab.torture.mutants_record import (
@@ -52,6 +54,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         "--sample", type=_sample, default=400, metavar="N", help="about how many, or all (default: 400)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample")
+    parser.add_argument("--within", type=float, metavar="SECONDS", help="leave out mutants whose tests take longer")
     parser.add_argument("--at-least", type=float, default=0.85, metavar="SHARE", help="that must be killed")
     parser.add_argument("--read-only", action="store_true", help="try nothing, tell what there is")
     parser.add_argument("--write-docs", action="store_true", help="rewrite the table in docs/reliability.md")
@@ -74,11 +77,26 @@ def _try(folder: Path, options: argparse.Namespace) -> Verdicts:
     if not made:
         raise ValueError("`--read-only` must find the folder mutants, which a run of mutmut leaves")
     drawn = draw({file: list(codes) for file, codes in made.items()}, options.sample, options.seed)
-    left = [name for file, names in drawn.items() for name in names if made[file][name] != 1]
+    verdicts = _within(folder, options.within, Verdicts(made, drawn))
+    left = [name for file, names in verdicts.drawn.items() for name in names if made[file][name] != 1]
     if left and not options.read_only:
         _mutmut(folder, "run", "--max-children", "1", *left)
-        made = read_verdicts(folder)
-    return Verdicts(made, drawn)
+        verdicts = _within(folder, options.within, Verdicts(read_verdicts(folder), drawn))
+    return verdicts
+
+
+def _within(folder: Path, seconds: float | None, verdicts: Verdicts) -> Verdicts:
+    """The same without mutants whose tests, as mutmut timed them, take more than ``seconds`` in all."""
+    if seconds is None:
+        return verdicts
+    timed = json.loads((folder / "mutants" / "mutmut-stats.json").read_text(encoding="utf-8"))
+    return verdicts.only(lambda name: seconds_of_tests(timed, name) <= seconds)
+
+
+def seconds_of_tests(timed: Mapping[str, Any], name: str) -> float:
+    """How long the tests that reach a mutant's function take in all; 0 where none does."""
+    tests = timed["tests_by_mangled_function_name"].get(name.partition("__mutmut_")[0], [])
+    return math.fsum(timed["duration_by_test"].get(test, 0.0) for test in tests)
 
 
 def read_verdicts(folder: Path) -> dict[str, dict[str, int | None]]:
@@ -111,7 +129,7 @@ def _tell(folder: Path, options: argparse.Namespace, verdicts: Verdicts, explana
     survivors = list(_survivors(folder, verdicts))
     counts = counts_of(verdicts)
     table = markdown(counts, survivors, explanations)
-    said = conditions(options.sample, options.seed, _versions())
+    said = conditions(options.sample, options.seed, options.within, _versions())
     print(f"{table}\n\n{said}\n")
     print(to_explain(survivors, explanations))
     if options.write_docs:

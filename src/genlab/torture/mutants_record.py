@@ -87,9 +87,10 @@ def _cells(name: str, files: Sequence[Count]) -> tuple[str, ...]:
     return name, *map(str, numbers), str(share) if len(files) > 1 else f"{share.value:.0%}"
 
 
-def conditions(sample: int | None, seed: int, versions: Mapping[str, str]) -> str:
+def conditions(sample: int | None, seed: int, within: float | None, versions: Mapping[str, str]) -> str:
     """One sentence on the sample and the versions."""
     drawn = "every mutant" if sample is None else f"a sample of about {sample} by file, seed {seed}"
+    drawn += "" if within is None else f", of mutants whose tests take {within:g} s or less in all"
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"{drawn[0].upper()}{drawn[1:]}; intervals are Wilson's at 95 %; {told}."
 

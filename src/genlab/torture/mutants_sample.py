@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 LEAST = 4
@@ -20,6 +20,12 @@ class Verdicts:
 
     made: Mapping[str, Mapping[str, int | None]]
     drawn: Mapping[str, Sequence[str]]
+
+    def only(self, kept: Callable[[str], bool]) -> "Verdicts":
+        """The same of the mutants with a name that is ``kept``; files of which none is drawn are left out."""
+        drawn = {file: [name for name in names if kept(name)] for file, names in self.drawn.items()}
+        drawn = {file: names for file, names in drawn.items() if names}
+        return Verdicts({file: {n: c for n, c in self.made[file].items() if kept(n)} for file in drawn}, drawn)
 
     def survivors(self) -> Iterator[tuple[str, str]]:
         """File and name of what was drawn, tried and neither killed nor stopped for taking too long."""
