@@ -17,7 +17,7 @@ PRECISION  ?= $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo bf16-m
 DEMO_MODELS := char_rnn classifier dcgan vae
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-full bench-check bench-profile bench-quick torture audit clean
+.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-full bench-check bench-profile bench-quick torture audit mutants coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -142,6 +142,26 @@ audit: $(VENV)/audit/.ready ## ask an advisory service about every version in co
 		{ echo "== not clean, or not audited: advisories stand in a table above; an error above means that the service" \
 			"could not be reached and nothing is known" >&2; exit 1; }
 
+# Beside the rest, for these two alone.
+$(VENV)/.mutation: $(READY)
+	@echo "== installing mutmut and coverage into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
+	@touch $@
+
+# make mutants SAMPLE=all; make mutants SAMPLE=1000 SEED=1; make mutants WITHIN=10 leaves out what takes longer
+SAMPLE ?= 400
+WITHIN ?=
+
+mutants: $(VENV)/.mutation ## spoil the code, a little at a time, and see whether a test fails; an hour or so
+	@$(BIN)/python -m genlab.torture.mutants --sample $(SAMPLE) --seed $(SEED) $(if $(WITHIN),--within $(WITHIN)) --write-docs
+
+coverage: $(VENV)/.mutation install-ray ## run the tests and say which lines they run, 90 % at least
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadscope
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage json --quiet -o .coverage.json
+	@$(BIN)/python -m genlab.torture.line_coverage .coverage.json --at-least 90 --write-docs
+
 clean: ## remove the environment and caches, but no run and no data
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) mutants .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,6 +29,7 @@ def test_mean_and_shares(fakes: SimpleNamespace) -> None:
     # Largest: 0.8, 0.64, 0.48, 0.6, 0.8, 1.0.
     assert result["value"] == pytest.approx(0.72)
     assert (result["above"]["successes"], result["below"]["successes"]) == (1, 1)
+    assert (result["sure"], result["unsure"], result["count"]) == (JudgeConfidence.sure, JudgeConfidence.unsure, 6)
     assert result["above"]["value"] == pytest.approx(1 / 6)
     largest = BrightnessJudge().probabilities(data.real("test", 6).floats()).max(dim=1).values
     assert result["floor"]["value"] == pytest.approx(float(largest.mean()))

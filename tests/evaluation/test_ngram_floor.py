@@ -33,6 +33,7 @@ def test_each_order_is_that_of_its_own_model(fake_model: Any) -> None:
         assert floor["nats"] == pytest.approx(-model.log_prob(encoded[1])[1:].mean())
     assert [floor["order"] for floor in result["by_order"]] == [1, 2, 3, 4]
     assert result["value"] == result["by_order"][-1]["bits"]
+    assert result["unit"] == "bits per character"
     assert (result["count"], result["seed"]) == (len(held_out) - 1, None)
 
 

@@ -71,6 +71,8 @@ def test_spread_of_style_is_the_width_of_its_noise(fakes: SimpleNamespace) -> No
     assert still["value"] == 0
     plain = StyleSpread(count=600, styles=10)(fakes.Steered(separable=False), data)
     assert (plain["within"], plain["value"]) == ("digit read", pytest.approx(1, rel=0.05))
+    pair = StyleSpread(count=2, styles=2)(fakes.Steered(separable=False), data)
+    assert (pair["value"], pair["distance"], pair["count"]) == (None, None, 2), "two digits, and no two of either"
 
 
 def test_spread_within_groups_by_hand(fakes: SimpleNamespace) -> None:

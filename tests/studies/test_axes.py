@@ -52,6 +52,11 @@ def test_named_arms_have_the_axes_that_they_set() -> None:
     assert values == {"arm": ["3 layers", "no dropout", "plain"], "lr": [0.1, 0.2], "dropout": [0.0]}
 
 
+def test_an_axis_of_the_grid_that_arms_set_too_has_the_values_of_both() -> None:
+    definition = {"arms": {"slow": {"optimizer.lr": 0.3}, "plain": {}}, "grid": {"optimizer.lr": [0.1, 0.2]}}
+    assert values_of_axes(definition) == {"arm": ["slow", "plain"], "lr": [0.1, 0.2, 0.3]}
+
+
 @pytest.mark.parametrize(
     ("where", "words"),
     [

@@ -101,6 +101,10 @@ def test_what_a_claim_cannot_be(claim: dict[str, Any], message: str) -> None:
         ({"lower": "fid", "of": {"seq_len": 20}, "than": {"seq_len": 20}}, "`than` must select other runs"),
         ({"lower": "fid", "of": {"seq_len": 20}, "than": {"seq_len": 50}}, "must say which hidden_size is meant"),
         (
+            {"lower": "words", "of": {"seq_len": 20}, "than": {"seq_len": 50}, "within": "hidden_size"},
+            "must say which temperature is meant",
+        ),
+        (
             {"lower": "fid", "of": {"seq_len": []}, "than": {"seq_len": 50}},
             "must be a value or a list of values; got []",
         ),

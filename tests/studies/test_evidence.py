@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from genlab.studies.claims import read_claims
-from genlab.studies.evidence import Evidence
+from genlab.studies.evidence import Evidence, no_evidence
 from genlab.studies.folder import StudyRecord
 from genlab.studies.observations import observe
 from genlab.studies.quantities import read_quantities
@@ -118,6 +118,22 @@ def test_a_trend_inside_runs_is_tested_over_runs(weigh_part: Weigh) -> None:
     slopes = [stats.linregress(TEMPERATURES, of_run).slope for of_run in values]
     assert evidence.p_for == pytest.approx(stats.ttest_1samp(slopes, 0, alternative="less").pvalue)
     assert evidence.n_seeds == 3
+
+
+def test_a_value_without_logarithm_is_named(weigh_part: Weigh) -> None:
+    entries = [{"temperature": t, "value": 1.0} for t in (0, 1)]
+    results = lambda arm, seed: {"evaluation": {"words": {"value": 1.0, "by_temperature": entries}}}  # noqa: E731
+    part = {"falls": "words", "along": "temperature", "log": True}
+    evidence = only(weigh_part(part, BY_TEMPERATURE, results))
+    assert evidence.missing == "temperature has no logarithm at 0"
+
+
+def test_no_evidence_speaks_neither_for_nor_against() -> None:
+    nothing = Evidence("here", "", "", 0, None, None, None, None, 1.0, 1.0, "", None, None, "why")
+    assert no_evidence("why", "here") == nothing
+    assert no_evidence("why").case == ""
+    assert nothing.text == "here"
+    assert not nothing.decides
 
 
 ARMS = {name: {"d.dropout": rate, "d.layers": 4} for name, rate in (("a", 0.0), ("b", 0.2), ("c", 0.8))}
@@ -376,10 +392,19 @@ def test_arms_that_cannot_be_told_apart(weigh_part: Weigh) -> None:
     assert evidence.estimate == pytest.approx(ratio)
     assert evidence.p_for == pytest.approx(stats.f.cdf(ratio, 4, below))
     assert evidence.p_against == pytest.approx(stats.f.sf(ratio, 4, below))
+    assert (evidence.case, evidence.unit) == ("", "")
     still = only(weigh_part(part, arms(5), two_quantities(values * np.array([1, 0])[:, None, None])))
     assert still.missing == "no run fluctuates at all"
     alone = only(weigh_part(part, arms(1), two_quantities(values)))
     assert alone.missing == "a single arm has nothing to differ from"
+
+
+def test_of_several_quantities_each_says_which_it_is_about(weigh_part: Weigh) -> None:
+    parts = [{"correlates": ["fid", "loss"], "sign": "positive"}, {"near": "loss", "low": 0, "within": "arm"}]
+    quantities = {"fid": {"from": "fid", "label": "FID"}, "loss": {"from": "loss", "label": "mean loss"}}
+    weighed = weigh_part(parts, {**arms(4), "quantities": quantities}, two_quantities(table(12, 2, 4, 3)))
+    cases = [evidence.case for evidence in weighed.evidence]
+    assert cases == ["FID and mean loss", *(f"mean loss, {arm}" for arm in "abcd")]
 
 
 # --- what cannot be tested ---------------------------------------------------------------------------------------

@@ -100,6 +100,20 @@ def test_the_density_is_that_of_a_gaussian(count: int, latent: int, seed: int) -
     torch.testing.assert_close(gaussian_log_density(z, mu, logvar), expected, rtol=1e-9, atol=1e-9)
 
 
+def test_axes_before_the_batch_are_kept() -> None:
+    """Several draws of each image: one sum for each draw and image, over pixels or latent dimensions alone."""
+    mean, x = numbers(5, 3, 1, 2, 4), (numbers(5, 3, 1, 2, 4, seed=1) > 0).double()
+    draw_by_draw = [bernoulli_log_likelihood(mean[draw], x[draw]) for draw in range(5)]
+    torch.testing.assert_close(bernoulli_log_likelihood(mean, x), torch.stack(draw_by_draw))
+    logvar = torch.tensor(0.3, dtype=torch.float64)
+    expected = Normal(mean, (0.5 * logvar).exp()).log_prob(x).sum((-3, -2, -1))
+    torch.testing.assert_close(gaussian_log_likelihood(mean, x, logvar), expected)
+    z, mu, logvar = numbers(3, 5, 3, 4)
+    q = Normal(mu, (0.5 * logvar).exp())
+    torch.testing.assert_close(gaussian_log_density(z, mu, logvar), q.log_prob(z).sum(-1))
+    torch.testing.assert_close(kl(mu, logvar), kl_divergence(q, Normal(torch.zeros_like(mu), 1)).sum(-1))
+
+
 def test_one_image_is_compared_with_many_decodings() -> None:
     logits, x = numbers(7, 1, 4, 4), (numbers(1, 4, 4, seed=1) > 0).double()
     many = bernoulli_log_likelihood(logits, x.expand(7, 1, 4, 4))

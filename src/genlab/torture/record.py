@@ -100,9 +100,14 @@ def _escaped(row: tuple[str, ...]) -> tuple[str, ...]:
 
 def write_docs(path: Path, record: Record) -> None:
     """Put the table between the two markers of a Markdown file; raises ``ValueError`` for a file without them."""
+    write_between(path, (TABLE_BEGINS, TABLE_ENDS), markdown(record))
+
+
+def write_between(path: Path, marks: tuple[str, str], content: str) -> None:
+    """Put ``content`` between two lines of a Markdown file; raises ``ValueError`` for a file without them."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    before, begins, rest = text.partition(TABLE_BEGINS)
-    _, ends, after = rest.partition(TABLE_ENDS)
+    before, begins, rest = text.partition(marks[0])
+    _, ends, after = rest.partition(marks[1])
     if not (begins and ends):
-        raise ValueError(f"`--write-docs` must have the lines {TABLE_BEGINS} and {TABLE_ENDS} in {path}")
-    path.write_text(f"{before}{begins}\n\n{markdown(record)}\n\n{ends}{after}", encoding="utf-8")
+        raise ValueError(f"`--write-docs` must have the lines {marks[0]} and {marks[1]} in {path}")
+    path.write_text(f"{before}{begins}\n\n{content}\n\n{ends}{after}", encoding="utf-8")
