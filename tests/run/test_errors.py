@@ -73,6 +73,12 @@ REFUSED = {
     "tiny callbacks.best.filename={a:1}": "`filename` must be a text; got {'a': 1} (callbacks.best.filename)",
     "tiny callbacks.last.path=[]": "`path` must be a text; got [] (callbacks.last.path)",
     "tiny optimizer._partial_=1": "`_partial_` must be true or false; got 1 (optimizer._partial_)",
+    "tiny optimizer._partial_={a:1}": "`_partial_` must be true or false; got {'a': 1} (optimizer._partial_)",
+    "tiny trainer.default_root_dir=[]": "`default_root_dir` must be a text; got [] (trainer.default_root_dir)",
+    "tiny trainer.enable_progress_bar=3": "must be true or false; got 3 (trainer.enable_progress_bar)",
+    "tiny trainer.check_val_every_n_epoch=0x10": (
+        "`check_val_every_n_epoch` must be an integer >= 1; got '0x10' (trainer.check_val_every_n_epoch)"
+    ),
     "tiny trainer.max_steps=0": "`max_steps` must be an integer >= 1; got 0 (trainer.max_steps)",
     "tiny trainer.max_steps=-5": "`max_steps` must be an integer >= 1; got -5 (trainer.max_steps)",
     "tiny trainer.max_steps=abc": "`max_steps` must be an integer >= 1; got 'abc' (trainer.max_steps)",

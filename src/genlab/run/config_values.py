@@ -47,12 +47,12 @@ def _check_targets(node: DictConfig, above: str = "") -> None:
     """Hydra's own message for a ``_target_`` that is no name does not say where it stands."""
     for key in map(str, node):
         below = node._get_node(key)
+        if key == "_target_" and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", str(node[key])):
+            raise refuse(key, "be the dotted name of a class", node[key], f"{above}{key}")
+        if key in ("_partial_", "_recursive_") and not isinstance(node[key], bool):
+            raise refuse(key, "be true or false", node[key], f"{above}{key}")
         if isinstance(below, DictConfig) and not below._is_none():
             _check_targets(below, f"{above}{key}.")
-        elif key == "_target_" and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", str(node[key])):
-            raise refuse(key, "be the dotted name of a class", node[key], f"{above}{key}")
-        elif key in ("_partial_", "_recursive_") and not isinstance(node[key], bool):
-            raise refuse(key, "be true or false", node[key], f"{above}{key}")
 
 
 def _check_texts(node: DictConfig, above: str) -> None:
@@ -84,6 +84,12 @@ def _check_trainer(trainer: DictConfig) -> None:
         raise refuse("max_steps", "be an integer >= 1 where trainer.max_epochs is -1", -1, "trainer.max_steps")
     at_least("log_every_n_steps", trainer.log_every_n_steps, 1, "trainer.log_every_n_steps")
     _check_validation(trainer)
+    if not isinstance(trainer.default_root_dir, str | None):
+        raise refuse("default_root_dir", "be a text", trainer.default_root_dir, "trainer.default_root_dir")
+    for name in ("enable_progress_bar", "enable_model_summary"):
+        if not isinstance(trainer[name], bool):
+            raise refuse(name, "be true or false", trainer[name], f"trainer.{name}")
+    at_least("num_sanity_val_steps", trainer.num_sanity_val_steps, -1, "trainer.num_sanity_val_steps")
     one_of("precision", trainer.precision, PRECISIONS, "trainer.precision")
     one_of("accelerator", trainer.accelerator, ACCELERATORS, "trainer.accelerator")
     _check_processes(trainer)
@@ -103,9 +109,10 @@ def _check_processes(trainer: DictConfig) -> None:
 def _check_validation(trainer: DictConfig) -> None:
     """Steps between validations, or 1.0 for one after each pass over the data."""
     interval = trainer.val_check_interval
-    if isinstance(interval, float) and interval == 1.0:
+    by_passes = isinstance(interval, float) and interval == 1.0
+    if by_passes or trainer.check_val_every_n_epoch is not None:
         at_least("check_val_every_n_epoch", trainer.check_val_every_n_epoch, 1, "trainer.check_val_every_n_epoch")
-    else:
+    if not by_passes:
         at_least("val_check_interval", interval, 1, "trainer.val_check_interval")
 
 
