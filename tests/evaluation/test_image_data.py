@@ -90,6 +90,15 @@ def test_a_generator_that_gives_something_else_is_refused(fakes: SimpleNamespace
     assert "\n" not in str(error.value)
 
 
+def test_a_decoder_that_gives_something_else_is_refused(
+    fakes: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fakes.Steered()
+    monkeypatch.setattr(model, "decode", lambda z: torch.zeros(len(z) - 1, 1, 2, 2))
+    with pytest.raises(ValueError, match="^`decode` must return 4 images; got 3"):
+        fakes.image_data().crossed(model, 4, 2, 0)
+
+
 def test_a_missing_judge_a_broken_one_and_an_unknown_split_are_refused(fakes: SimpleNamespace) -> None:
     data = fakes.image_data()
     with pytest.raises(ValueError, match=r"`split` must be one of train, val, test; got 'tset' .*did you mean test"):

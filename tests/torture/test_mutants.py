@@ -83,8 +83,8 @@ def test_there_is_no_interval_where_everything_was_tried() -> None:
 def test_a_survivor_is_read_from_its_diff_and_explained_by_what_it_changes() -> None:
     survivor = Survivor.read("src/genlab/vae/losses.py", "genlab.vae.losses.x_kl__mutmut_3", DIFF)
     assert survivor == Survivor("vae/losses.py: kl", "return 0.5 * mu", "return 1.5 * mu")
-    method = Survivor.read("src/genlab/a/b.py", "genlab.a.b.xǁShareǁjobs__mutmut_12", DIFF)
-    assert method.function == "a/b.py: Share.jobs"
+    method = Survivor.read("src/genlab/a/b.py", "genlab.a.b.xǁShareǁindex__mutmut_12", DIFF)
+    assert method.function == "a/b.py: Share.index"
     assert to_explain([survivor], {survivor.key: "because"}) == "every survivor is explained"
     said = to_explain([survivor, method], {method.key: "because"})
     assert said.startswith("1 survivors have no explanation yet:\n")

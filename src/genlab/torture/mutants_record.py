@@ -28,7 +28,7 @@ class Survivor:
         """Of what ``mutmut show`` prints of the mutant ``name``: a diff."""
         lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
         was, now = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
-        function = name.partition("__mutmut_")[0].rpartition(".")[2].removeprefix("x_").strip("xǁ")
+        function = name.partition("__mutmut_")[0].rpartition(".")[2].removeprefix("x_").removeprefix("xǁ")
         return cls(f"{file.removeprefix('src/genlab/')}: {function.replace('ǁ', '.')}", was, now)
 
     @property
