@@ -95,7 +95,7 @@ def test_a_decoder_that_gives_something_else_is_refused(
 ) -> None:
     model = fakes.Steered()
     monkeypatch.setattr(model, "decode", lambda z: torch.zeros(len(z) - 1, 1, 2, 2))
-    with pytest.raises(ValueError, match="^`decode` must return 4 images; got 3"):
+    with pytest.raises(ValueError, match=r"^`decode` must return 4 images; got 3"):
         fakes.image_data().crossed(model, 4, 2, 0)
 
 
