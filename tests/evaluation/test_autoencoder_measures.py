@@ -61,6 +61,15 @@ def test_the_bound_is_that_of_a_sample_with_its_error(fakes: SimpleNamespace, da
     assert IwBound(count=5000, k=2)(model, data)["count"] == 200
 
 
+def test_a_bound_without_value_has_no_gap(data: Any, monkeypatch: pytest.MonkeyPatch, fakes: SimpleNamespace) -> None:
+    """Whichever of the two is no number, there is nothing to take the other from."""
+    nothing = torch.full((50,), math.nan)
+    for name, value in (("importance_weighted_bound", nothing), ("elbo", (nothing, nothing, nothing))):
+        model = fakes.LinearGaussian()
+        monkeypatch.setattr(model, name, lambda *_, value=value, **__: value)
+        assert IwBound(count=50, k=2)(model, data)["gap"] is None, name
+
+
 def test_the_chunk_of_latent_points_changes_nothing(fakes: SimpleNamespace, data: Any) -> None:
     model = fakes.LinearGaussian(widen=1.8)
     values = [IwBound(count=9, k=20, chunk=chunk)(model, data)["value"] for chunk in (1, 7, 20, 99)]

@@ -32,6 +32,18 @@ def test_generated_images_are_drawn_once(fakes: SimpleNamespace) -> None:
     assert data.generated(first, 3, 7) is not made, "another judge sees other features"
 
 
+def test_generated_images_can_be_forgotten_and_real_ones_stay(fakes: SimpleNamespace) -> None:
+    data, model = fakes.image_data(), fakes.Steered()
+    real = data.real("train")
+    plain, crossed = data.generated(model, 4, 0), data.crossed(model, 4, 2, 0)
+    assert data.generated(model, 4, 0) is plain
+    assert data.crossed(model, 4, 2, 0) is crossed
+    data.forget_generated()
+    assert data.real("train") is real
+    assert data.generated(model, 4, 0) is not plain
+    assert data.crossed(model, 4, 2, 0) is not crossed
+
+
 def test_features_are_computed_once_and_only_when_asked_for(fakes: SimpleNamespace) -> None:
     data = fakes.image_data(train=1203)
     real = data.real("train")
@@ -76,6 +88,15 @@ def test_a_generator_that_gives_something_else_is_refused(fakes: SimpleNamespace
     with pytest.raises(ValueError, match=message) as error:
         fakes.image_data().generated(fakes.Emits(make), 5, 0)
     assert "\n" not in str(error.value)
+
+
+def test_a_decoder_that_gives_something_else_is_refused(
+    fakes: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fakes.Steered()
+    monkeypatch.setattr(model, "decode", lambda z: torch.zeros(len(z) - 1, 1, 2, 2))
+    with pytest.raises(ValueError, match=r"^`decode` must return 4 images; got 3"):
+        fakes.image_data().crossed(model, 4, 2, 0)
 
 
 def test_a_missing_judge_a_broken_one_and_an_unknown_split_are_refused(fakes: SimpleNamespace) -> None:

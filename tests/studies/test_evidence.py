@@ -380,6 +380,8 @@ def test_ranks_that_there_are_not(weigh_part: Weigh) -> None:
     values = table(9, 2, 5, 3)
     values[1] = 4.0
     assert only(weigh_part(part, arms(5), two_quantities(values))).missing == "loss is the same for all 5 arms"
+    still = only(weigh_part(part, {**arms(5), "quantities": {**TWO, **FID}}, two_quantities(values[::-1])))
+    assert still.missing == "FID is the same for all 5 arms"
 
 
 def test_arms_that_cannot_be_told_apart(weigh_part: Weigh) -> None:

@@ -73,3 +73,7 @@ def markdown(lines: Lines, version: str) -> str:
     return (
         "\n".join([*head, *rows]) + f"\n\ncoverage.py {version}; lines, not branches; what numba compiles is left out."
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

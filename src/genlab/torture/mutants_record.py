@@ -28,7 +28,7 @@ class Survivor:
         """Of what ``mutmut show`` prints of the mutant ``name``: a diff."""
         lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
         was, now = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
-        function = name.partition("__mutmut_")[0].rpartition(".")[2].removeprefix("x_").strip("xǁ")
+        function = name.partition("__mutmut_")[0].rpartition(".")[2].removeprefix("x_").removeprefix("xǁ")
         return cls(f"{file.removeprefix('src/genlab/')}: {function.replace('ǁ', '.')}", was, now)
 
     @property
@@ -48,14 +48,14 @@ class Share(NamedTuple):
 
 
 def killed_share(counts: Iterable[Count]) -> Share:
-    """The share over files, each weighing as many mutants as it has; timeouts count as killed, for they are seen.
+    """The share over files, each weighing as many mutants as it has; a timeout counts as if it had survived.
 
     Files of which more was drawn than of others make a sample worth fewer equal draws: the interval is Wilson's at
     Kish's effective size ("Survey Sampling", 1965, section 11.7). Where everything was tried there is none to give.
     """
     files = [each for each in counts if each.tried]
     total = sum(each.mutants for each in files)
-    value = sum(each.mutants * (each.killed + each.timeouts) / each.tried for each in files) / total
+    value = sum(each.mutants * each.killed / each.tried for each in files) / total
     if all(each.tried == each.mutants for each in files):
         return Share(value, value, value)
     effective = total**2 / sum(each.mutants**2 / each.tried for each in files)
