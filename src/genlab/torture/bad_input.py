@@ -28,7 +28,7 @@ READERS = tuple(f"genlab.run.{verb}" for verb in (*bad_values.ROOTS, "sample_tex
 _MOST_LINES = 4
 _MOST_MEMORY = 6 << 30  # bytes of addresses: a size that is too large is refused, and the machine is spared
 COUNTS = {"fields": 560, "overrides": 160, "texts": 80, "idx": 160, "checkpoints": 120, "runs": 160}
-QUICK_COUNTS = {"fields": 48, "overrides": 10, "texts": 8, "idx": 20, "checkpoints": 8, "runs": 10}
+QUICK_COUNTS = {"fields": 20, "overrides": 6, "texts": 4, "idx": 16, "checkpoints": 6, "runs": 6}
 
 
 @dataclass
