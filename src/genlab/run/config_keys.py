@@ -3,6 +3,8 @@
 import inspect
 from collections.abc import Sequence
 
+import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -20,6 +22,16 @@ def leaf_keys(cfg: DictConfig) -> list[str]:
         if isinstance(node, DictConfig) and not node._is_none():
             keys += [f"{key}.{below}" for below in leaf_keys(node)]
     return keys
+
+
+def fields_of(words: Sequence[str]) -> list[str]:
+    """The path of every leaf of the config that a command's words, its verb first, compose."""
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        keys = leaf_keys(hydra.compose(words[0], overrides=list(words[1:])))
+    GlobalHydra.instance().clear()
+    above = {key.rpartition(".")[0] for key in keys}
+    return [key for key in keys if key not in above]
 
 
 def refuse_added_keys(cfg: DictConfig, overrides: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genlab.run.config_keys import fields_of
 from genlab.torture import bad_files, bad_values
 from genlab.torture.children import Child, Ended, run
 from genlab.torture.record import Row
@@ -44,7 +45,7 @@ class Place:
         """The fields of a command's config; composed once."""
         key = " ".join(words)
         if key not in self.known:
-            self.known[key] = bad_values.fields(words)
+            self.known[key] = fields_of(words)
         return self.known[key]
 
 

@@ -1,8 +1,6 @@
 """What people, and broken scripts, might type: values of the wrong type, range or kind, and noise in an override."""
 
 import random
-from collections.abc import Sequence
-from typing import Any
 
 from genlab.torture.trainings import IMAGES_AT_ONCE, TEXTS_AT_ONCE
 
@@ -35,24 +33,6 @@ def training(experiment: str, text: str) -> list[str]:
     """The words of a training of an iteration or two, which asks for nothing from the network."""
     own = (f"data.text={text}", *TEXTS_AT_ONCE) if experiment == "char_rnn" else IMAGES_AT_ONCE
     return ["train", f"experiment={experiment}", *own, "trainer.accelerator=cpu"]
-
-
-def fields(words: Sequence[str]) -> list[str]:
-    """The path of every leaf of the config that a command's words compose."""
-    import hydra
-    from hydra.core.global_hydra import GlobalHydra
-
-    from genlab.run.config_files import config_dir
-
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        cfg: Any = hydra.compose(words[0], overrides=list(words[1:]))
-    from genlab.run.config_keys import leaf_keys
-
-    keys = leaf_keys(cfg)
-    above = {key.rpartition(".")[0] for key in keys}
-    GlobalHydra.instance().clear()
-    return [key for key in keys if key not in above]
 
 
 def noise(chance: random.Random) -> str:
