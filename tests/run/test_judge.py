@@ -40,7 +40,12 @@ def make_run(place: Path, checkpoint: bytes) -> MakeRun:
         (folder / "checkpoints" / "best.ckpt").write_bytes(checkpoint)
         model = {"_target_": "genlab.classifier.module.ClassifierModule", "embedding_dim": 4}
         optimizer = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 1e-3}
-        (folder / "config.yaml").write_text(yaml.safe_dump({"model": model, "optimizer": optimizer}))
+        config = {
+            "model": model,
+            "optimizer": optimizer,
+            "data": {"_target_": "genlab.classifier.data.ClassifierDataModule"},
+        }
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
         (folder / "provenance.json").write_text(json.dumps({"data": {"sha256": data}}))
         (folder / "status.json").write_text(json.dumps({"state": state, "iterations": 7, "ended": ended}))
         return folder

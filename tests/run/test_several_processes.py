@@ -121,7 +121,10 @@ def test_files_are_those_of_one_process_and_are_written_once(texts) -> None:
     assert (two / "samples" / "training.txt").read_text() == (one / "samples" / "training.txt").read_text()
     assert json.loads((two / "status.json").read_text())["iterations"] == 440
     assert "resumed" not in json.loads((two / "provenance.json").read_text())
-    assert [row["step"] for row in rows(two)] == [str(step) for step in range(20, 441, 20)]
+    steps = [int(row["step"]) for row in rows(two)]
+    assert steps == [int(row["step"]) for row in rows(one)]
+    assert steps == sorted({*range(20, 441, 20), *steps}), "each once, and where the pass ends one more"
+    assert len(steps) == 23, "440 is past one end"
 
 
 def test_a_run_of_two_processes_is_evaluated_and_sampled_as_any_other(texts, genlab, tmp_path: Path) -> None:
