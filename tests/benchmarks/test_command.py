@@ -75,6 +75,8 @@ def test_quick_run_of_what_a_sweep_costs(tmp_path: Path) -> None:
     two, beside = quick(tmp_path, "overhead")["cases"]
     assert two["size"] == beside["size"] == "2 runs, 256x20, 20 updates"
     assert two["comparisons"][0]["target"] == 1.7
+    assert two["comparisons"][0]["setting"] == "", "nobody is compared with himself"
+    assert two["comparisons"][0]["ratio"]["median"] != 1
     assert 0 < beside["limits"][0]["found"]["median"] < 100
 
 

@@ -12,7 +12,7 @@ from genlab.benchmarks.rounds import Case, alternate, at_most, compare
 from genlab.benchmarks.sweep import refuse_missing
 from genlab.benchmarks.training import Setting
 
-ONE, TWO = "genlab train -m", "genlab train -m, joblib, 2 processes"
+ONE, TWO = "genlab train -m, one at a time", "genlab train -m hydra/launcher=joblib, 2 processes"
 START = "a run within a sweep"
 TARGET = 1.7
 LIMIT = 1.0  # seconds
