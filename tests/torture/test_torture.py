@@ -1,12 +1,12 @@
 """The short version of the reliability suite: the command itself, once, and a test for each row of what it found."""
 
-import json
 import os
 import subprocess
 import sys
-from typing import Any
 
 import pytest
+
+from genlab.torture.record import SECTIONS, Row, read_records
 
 KILLS = 2
 RESUMED = ("char_rnn", "classifier", "dcgan", "vae")
@@ -35,10 +35,10 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the suite needs
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the command finds, as its record has it."""
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
+    """What the command finds, as its records have it."""
     folder = tmp_path_factory.mktemp("torture")
-    words = ["--quick", "--kills", str(KILLS), "--output", "record.json"]
+    words = ["--quick", "--kills", str(KILLS), "--output", "records"]
     done = subprocess.run(
         [sys.executable, "-m", "genlab.torture", *words],
         cwd=folder,
@@ -46,58 +46,59 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         capture_output=True,
         text=True,
     )
-    assert (folder / "record.json").is_file(), done.stderr
-    record: dict[str, Any] = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    assert done.returncode == (0 if all(row["ok"] is not False for row in record["rows"]) else 1)
-    return record
+    records = read_records(folder / "records")
+    assert [*records] == [*SECTIONS], done.stderr
+    rows = [row for record in records.values() for row in record.rows]
+    assert done.returncode == (0 if all(row.ok is not False for row in rows) else 1)
+    return rows
 
 
-def row(found: dict[str, Any], section: str, where: str, done: str = "") -> dict[str, Any]:
+def row(found: list[Row], section: str, where: str, done: str = "") -> Row:
     """The one row of that section and model whose text begins so."""
-    rows = [row for row in found["rows"] if (row["section"], row["where"]) == (section, where)]
-    (only,) = [row for row in rows if row["done"].startswith(done)]
+    rows = [row for row in found if (row.section, row.where) == (section, where)]
+    (only,) = [row for row in rows if row.done.startswith(done)]
     return only
 
 
 @pytest.mark.parametrize("model", RESUMED)
-def test_a_training_that_is_killed_and_gone_on_with_ends_as_one_left_alone(model: str, found: dict[str, Any]) -> None:
+def test_a_training_that_is_killed_and_gone_on_with_ends_as_one_left_alone(model: str, found: list[Row]) -> None:
     kills = row(found, "going on after a kill", model)
-    assert kills["ok"], kills
-    assert kills["times"] >= KILLS
-    assert sum(kills["details"]["stages"].values()) == kills["times"]
+    assert kills.ok, kills
+    assert kills.times >= KILLS
+    assert sum(kills.details["stages"].values()) == kills.times
 
 
 @pytest.mark.parametrize("done", DISK)
-def test_a_disk_that_refuses_to_write_costs_nothing(done: str, found: dict[str, Any]) -> None:
+def test_a_disk_that_refuses_to_write_costs_nothing(done: str, found: list[Row]) -> None:
     fault = row(found, "faults", "char_rnn", done)
-    if fault["ok"] is None:
-        pytest.skip(fault["seen"])
-    assert fault["ok"], fault
+    if fault.ok is None:
+        pytest.skip(fault.seen)
+    assert fault.ok, fault
 
 
 @pytest.mark.parametrize("done", FAULTS)
-def test_a_fault_ends_in_one_line_and_costs_nothing(done: str, found: dict[str, Any]) -> None:
+def test_a_fault_ends_in_one_line_and_costs_nothing(done: str, found: list[Row]) -> None:
     fault = row(found, "faults", "char_rnn", done)
-    assert fault["ok"], fault
+    assert fault.ok, fault
 
 
 @pytest.mark.parametrize("model", ["char_rnn", "dcgan"])
-def test_numbers_that_go_wrong_end_a_training_well(model: str, found: dict[str, Any]) -> None:
+def test_numbers_that_go_wrong_end_a_training_well(model: str, found: list[Row]) -> None:
     spoiled = row(found, "numbers", model)
-    assert spoiled["ok"], spoiled
+    assert spoiled.ok, spoiled
 
 
 @pytest.mark.parametrize("model", ["char_rnn", "vae"])
-def test_signals_stop_a_training_within_seconds(model: str, found: dict[str, Any]) -> None:
+def test_signals_stop_a_training_within_seconds(model: str, found: list[Row]) -> None:
     stops = row(found, "stopping", model)
-    assert stops["ok"], stops
-    assert stops["times"] > 0
+    assert stops.ok, stops
+    assert stops.times > 0
 
 
-def test_bad_input_is_refused_in_a_line_or_taken(found: dict[str, Any]) -> None:
-    rows = [row for row in found["rows"] if row["section"] == "bad input"]
+def test_bad_input_is_refused_in_a_line_or_taken(found: list[Row]) -> None:
+    rows = [row for row in found if row.section == "bad input"]
     assert len(rows) == BAD_INPUT
-    assert sum(row["times"] for row in rows) >= 50
+    assert sum(row.times for row in rows) >= 50
     for row in rows:
-        assert row["ok"], row["details"]["wrong"]
-        assert sum(row["details"]["ends"].values()) == row["times"]
+        assert row.ok, row.details["wrong"]
+        assert sum(row.details["ends"].values()) == row.times

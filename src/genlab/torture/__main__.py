@@ -1,7 +1,7 @@
 """``python -m genlab.torture``: kill, stop and spoil trainings, and see whether anything is lost; minutes.
 
-It works in a temporary folder and touches no run of yours. Exit codes: 0 all as it should be; 1 something was not;
-2 the command is wrong.
+It works in a temporary folder and touches no run of yours. Each section is recorded when it ends.
+Exit codes: 0 all as it should be; 1 something was not; 2 the command is wrong.
 """
 
 import os
@@ -19,13 +19,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import genlab
-from genlab.torture.record import Record, Row, print_table, write_docs, write_record
+from genlab.torture.record import SECTIONS, Record, Row, print_table, read_records, write_docs, write_record
 from genlab.torture.resuming import Reference
 from genlab.torture.trainings import ITERATIONS, MODELS, QUICK_ITERATIONS, write_text
 
 Alone = dict[str, Reference]
 """Each model's training that was left alone."""
-SECTIONS = ("resume", "faults", "numbers", "stopping", "determinism", "bad_input")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,22 +36,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.quick:
         options.tries = 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the temporary folder goes
-    began, rows = time.monotonic(), []
-    with tempfile.TemporaryDirectory(prefix="genlab-torture-", ignore_cleanup_errors=True) as folder:
-        for row in _rows(options, Path(folder).resolve()):
-            rows.append(row)
-            _tell(row, time.monotonic() - began)
-    record = _record(options, rows, time.monotonic() - began)
-    print_table(record)
     try:
-        write_record(options.output, record)
+        with tempfile.TemporaryDirectory(prefix="genlab-torture-", ignore_cleanup_errors=True) as folder:
+            tried = _tried(options, Path(folder).resolve())
+        print_table(tried)
         if options.write_docs is not None:
-            write_docs(options.write_docs, record)
+            write_docs(options.write_docs, read_records(options.output))
     except (OSError, ValueError) as error:
         print(f"genlab.torture: {error}", file=sys.stderr)
         return 2
-    print(f"all of it is in {options.output}")
-    return 1 if any(row.ok is False for row in rows) else 0
+    print(f"all of it is in {options.output}, a file for each section")
+    return 1 if any(row.ok is False for record in tried.values() for row in record.rows) else 0
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -64,14 +58,14 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", type=SomeOf(SECTIONS), default=SECTIONS, metavar="A,B", help=", ".join(SECTIONS))
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all random moments")
     parser.add_argument("--quick", action="store_true", help="without what takes long: does it hold at all?")
-    parser.add_argument("--output", type=Path, default=Path("torture/latest.json"), metavar="FILE", help="the record")
+    parser.add_argument("--output", type=Path, default=Path("torture"), metavar="FOLDER", help="of the records")
     parser.add_argument(
         "--write-docs",
         type=Path,
         nargs="?",
         const=docs,
         metavar="FILE",
-        help="rewrite the table in docs/reliability.md",
+        help="rewrite the table in docs/reliability.md from all records in the folder",
     )
     return parser.parse_args(argv)
 
@@ -95,7 +89,7 @@ class SomeOf:
         return chosen
 
 
-def _rows(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
+def _tried(options: argparse.Namespace, folder: Path) -> dict[str, Record]:
     """Everything that is tried, in order; a model's training is left alone once, for all that are to equal it."""
     from genlab.torture import resuming, warm
 
@@ -111,8 +105,15 @@ def _rows(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
         "determinism": _determinism,
         "bad_input": _bad_input,
     }
+    tried = {}
     for name in options.only:
-        yield from work[name](options, alone, text, folder)
+        began, rows = time.monotonic(), list[Row]()
+        for row in work[name](options, alone, text, folder):
+            rows.append(row)
+            _tell(row, time.monotonic() - began)
+        tried[name] = _record(options, rows, time.monotonic() - began)
+        write_record(options.output, name, tried[name])
+    return tried
 
 
 def _resume(options: argparse.Namespace, alone: Alone, text: Path, folder: Path) -> Iterator[Row]:

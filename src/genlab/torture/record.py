@@ -1,7 +1,11 @@
-"""What the suite leaves behind: a JSON file, a table on the screen, and one in the documentation."""
+"""What the suite leaves behind: a JSON file for each section, a table on the screen, and one in the documentation.
+
+A section is recorded as soon as it ends, and its record stays until it is tried again: a suite that is broken off, or
+of which one section alone is tried anew, loses nothing of the others.
+"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from genlab.run.whole_file import whole_file
+
 HEADINGS = ("what", "where", "what was done", "times", "what was seen", "as it should be")
+SECTIONS = ("resume", "faults", "numbers", "stopping", "determinism", "bad_input")
 TABLE_BEGINS, TABLE_ENDS = "<!-- the table begins -->", "<!-- the table ends -->"
 
 
@@ -33,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Record:
-    """All rows of one run of the command, and where and with what it ran."""
+    """All rows of one section, and where and with what it ran."""
 
     ended: str
     seconds: float
@@ -50,10 +57,20 @@ def verdict(wrong: Sequence[str]) -> str:
     return f"{len(wrong)} differences, the first: {wrong[0]}" if wrong else "no difference"
 
 
-def write_record(path: Path, record: Record) -> None:
-    """Write the record as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(record), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+def write_record(folder: Path, section: str, record: Record) -> None:
+    """Write the section's record as JSON."""
+    with whole_file(folder / f"{section}.json") as file:
+        file.write(json.dumps(asdict(record), indent=2, allow_nan=False).encode() + b"\n")
+
+
+def read_records(folder: Path) -> dict[str, Record]:
+    """The records of the sections that are in the folder, in the order of ``SECTIONS``."""
+    found = {}
+    for section in SECTIONS:
+        if (path := folder / f"{section}.json").is_file():
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found[section] = Record(**{**content, "rows": [Row(**row) for row in content["rows"]]})
+    return found
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -61,10 +78,10 @@ def cells(row: Row) -> tuple[str, ...]:
     return row.section, row.where, row.done, str(row.times), row.seen, {True: "yes", False: "no", None: "-"}[row.ok]
 
 
-def print_table(record: Record) -> None:
+def print_table(records: Mapping[str, Record]) -> None:
     """Show the table and the conditions it was measured under."""
     table = Table(*HEADINGS, title="genlab when things go wrong", show_lines=True)
-    for row in record.rows:
+    for row in (row for record in records.values() for row in record.rows):
         style = {True: "green", False: "red", None: "yellow"}[row.ok]
         *texts, verdict_cell = map(escape, cells(row))
         table.add_row(*texts, f"[{style}]{verdict_cell}[/]")
@@ -72,11 +89,17 @@ def print_table(record: Record) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=150)
     console.print(table)
-    console.print(conditions(record), markup=False)
+    console.print("\n".join(conditions(records)), markup=False)
 
 
-def conditions(record: Record) -> str:
-    """One sentence on machine, versions and options."""
+def conditions(records: Mapping[str, Record]) -> list[str]:
+    """A line on machine, versions and options for each section, and one on the sections that were not tried."""
+    lines = [f"- {section}: {_condition(record)}" for section, record in records.items()]
+    missing = [section for section in SECTIONS if section not in records]
+    return [*lines, f"- not tried: {', '.join(missing)}"] if missing else lines
+
+
+def _condition(record: Record) -> str:
     machine, versions = record.machine, record.versions
     commit = f"commit {record.commit[:10]}{' with changes' if record.dirty else ''}" if record.commit else "no commit"
     options = ", ".join(f"{name} {value}" for name, value in record.options.items())
@@ -87,20 +110,21 @@ def conditions(record: Record) -> str:
     )
 
 
-def markdown(record: Record) -> str:
+def markdown(records: Mapping[str, Record]) -> str:
     """The table and its conditions as Markdown."""
-    lines = [HEADINGS, ("---", "---", "---", "---:", "---", "---"), *(map(_escaped, map(cells, record.rows)))]
+    rows = [row for record in records.values() for row in record.rows]
+    lines = [HEADINGS, ("---", "---", "---", "---:", "---", "---"), *(map(_escaped, map(cells, rows)))]
     table = "\n".join(f"| {' | '.join(each)} |" for each in lines)
-    return f"{table}\n\n{conditions(record)}"
+    return "\n".join([table, "", *conditions(records)])
 
 
 def _escaped(row: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(" ".join(cell.split()).replace("|", "\\|") for cell in row)
 
 
-def write_docs(path: Path, record: Record) -> None:
+def write_docs(path: Path, records: Mapping[str, Record]) -> None:
     """Put the table between the two markers of a Markdown file; raises ``ValueError`` for a file without them."""
-    write_between(path, (TABLE_BEGINS, TABLE_ENDS), markdown(record))
+    write_between(path, (TABLE_BEGINS, TABLE_ENDS), markdown(records))
 
 
 def write_between(path: Path, marks: tuple[str, str], content: str) -> None:
