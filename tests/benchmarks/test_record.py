@@ -16,11 +16,13 @@ from genlab.benchmarks.record import (
     TABLE_BEGINS,
     TABLE_ENDS,
     Record,
+    conditions,
     markdown,
     memory_rows,
     print_table,
     read_record,
     rows,
+    updated,
     write_docs,
     write_record,
 )
@@ -104,6 +106,19 @@ def test_a_record_is_read_as_it_was_written(record: Record, tmp_path: Path) -> N
     assert read_record(tmp_path / "r.json") == whole
 
 
+def test_an_update_keeps_what_was_not_measured_now(record: Record) -> None:
+    first, second = record.cases
+    before = replace(record, commit="1" * 12, failures={"vae": "no data", "dcgan": "no memory"})
+    new, anew = replace(first, size="another size"), replace(second, unit="anew")
+    now = replace(record, cases=[new, anew], failures={"sweep": "no time"})
+    both = updated(before, now, ["char_rnn", "dcgan", "sweep"])
+    assert both.cases == [first, anew, new]
+    assert both.failures == {"vae": "no data", "sweep": "no time"}
+    assert [conditions(before)] == both.earlier
+    assert "Rows that were not measured then: 2 rounds on a made-up CPU" in markdown(both)
+    assert updated(before, replace(record, cases=[new, anew, replace(first, unit="anew")]), []).earlier == []
+
+
 def test_curves_are_drawn_beside_the_docs(record: Record, tmp_path: Path) -> None:
     path = tmp_path / "benchmarks.md"
     path.write_text(f"{TABLE_BEGINS}\n{TABLE_ENDS}\n")
@@ -117,12 +132,12 @@ def test_curves_are_drawn_beside_the_docs(record: Record, tmp_path: Path) -> Non
 
 
 def test_markdown_is_one_table_and_its_conditions(record: Record) -> None:
-    table, conditions = markdown(record).split("\n\n")
+    table, said = markdown(record).split("\n\n")
     lines = table.splitlines()
     assert len(lines) == 4
     assert {line.count("|") for line in lines} == {len(HEADINGS) + 1}
-    assert "a made-up CPU, 2 cores" in conditions
-    assert "commit 0123456789 with changes" in conditions
+    assert "a made-up CPU, 2 cores" in said
+    assert "commit 0123456789 with changes" in said
 
 
 def test_the_printed_table_says_what_was_reached(record: Record) -> None:

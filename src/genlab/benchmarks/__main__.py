@@ -15,7 +15,7 @@ from genlab.benchmarks.cases import CASES, chosen
 from genlab.benchmarks.check import verdict
 from genlab.benchmarks.curves import Curve
 from genlab.benchmarks.plan import Plan, data_root, dataset_in, fastest_precision
-from genlab.benchmarks.record import Record, print_table, read_record, write_docs, write_record
+from genlab.benchmarks.record import Record, print_table, read_record, updated, write_docs, write_record
 from genlab.benchmarks.rounds import Case
 from genlab.run.provenance import commit, machine, versions
 
@@ -35,8 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         names = chosen(options.only, options.plan)
         before = read_record(options.check) if options.check else None
+        kept = read_record(options.output) if options.update else None
         record = read_record(options.read) if options.read else _measured(console, names, options)
         print_table(console, record)
+        record = updated(kept, record, names) if kept else record
         if not options.read:
             write_record(options.output, record)
             console.print(f"all rounds are in {options.output}")
@@ -65,6 +67,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--rounds", type=_count, metavar="N", help=f"turns that everyone gets (default: {ROUNDS['bench']})")
     add("--precision", default=fastest_precision(), help="of genlab's image models (default: %(default)s)")
     add("--output", type=Path, default=Path("bench/latest.json"), metavar="FILE", help="where rounds go")
+    add("--update", action="store_true", help="keep what the file of --output has of other cases")
     add("--check", type=Path, metavar="FILE", help="say what is slower than in this record; exit code 1 if anything is")
     add("--from", dest="read", type=Path, metavar="FILE", help="show this record instead of measuring")
     docs = TOP / "docs" / "benchmarks.md"

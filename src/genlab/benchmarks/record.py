@@ -1,8 +1,8 @@
 """What a benchmark leaves behind: a JSON file with every round, a table on the screen, and one in the documentation."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ class Record:
     """All cases of one run of the command, and where and with what it ran.
 
     ``plan`` is the plan's name, ``curves`` how cost grows where that was measured, ``warnings`` what must be said
-    beside the figures, ``failures`` why a case that was asked for could not be measured.
+    beside the figures, ``failures`` why a case that was asked for could not be measured. ``earlier`` tells under which
+    conditions the cases were measured that an update has kept.
     """
 
     ended: str
@@ -37,6 +38,24 @@ class Record:
     curves: list[Curve] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    earlier: list[str] = field(default_factory=list)
+
+
+def updated(before: Record, now: Record, measured: Collection[str]) -> Record:
+    """``now``, with what ``before`` has beside it: rows keep their places, new ones come last.
+
+    ``measured`` names the cases that were tried now, whatever came of them.
+    """
+    fresh = {(case.what, case.size): case for case in now.cases}
+    kept = [(case.what, case.size) for case in before.cases]
+    cases = [fresh.get(key, case) for key, case in zip(kept, before.cases, strict=True)]
+    cases += [case for key, case in fresh.items() if key not in kept]
+    drawn = {(curve.what, curve.axis): curve for curve in [*before.curves, *now.curves]}
+    earlier = [*before.earlier, conditions(before)] if any(case not in now.cases for case in cases) else []
+    warnings = list(dict.fromkeys([*before.warnings, *now.warnings]))
+    failures = {name: why for name, why in before.failures.items() if name not in measured} | now.failures
+    curves = [*drawn.values()]
+    return replace(now, cases=cases, curves=curves, warnings=warnings, failures=failures, earlier=earlier)
 
 
 def write_record(path: Path, record: Record) -> None:
@@ -54,7 +73,9 @@ def read_record(path: Path) -> Record:
         return Record(**content, cases=cases, curves=curves)
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"`FILE` must be a record of the benchmarks; {path}: {reason} (--check, --from)") from error
+        raise ValueError(
+            f"`FILE` must be a record of the benchmarks; {path}: {reason} (--check, --from, --output)"
+        ) from error
 
 
 def _case(content: dict[str, Any]) -> Case:
@@ -146,7 +167,8 @@ def print_table(console: Console, record: Record) -> None:
         console.print(memory)
     for warning in record.warnings:
         console.print(warning)
-    console.print(conditions(record))
+    for sentence in all_conditions(record):
+        console.print(sentence)
 
 
 def conditions(record: Record) -> str:
@@ -162,9 +184,14 @@ def conditions(record: Record) -> str:
     )
 
 
+def all_conditions(record: Record) -> list[str]:
+    """The record's conditions, and those of the rows that were measured before it."""
+    return [conditions(record), *(f"Rows that were not measured then: {sentence}" for sentence in record.earlier)]
+
+
 def markdown(record: Record, pictures: Sequence[str] = ()) -> str:
     """The tables, what they were measured under, and the pictures (paths) as Markdown."""
-    parts = [table(HEADINGS, 3, rows(record.cases, record.rounds)), *record.warnings, conditions(record)]
+    parts = [table(HEADINGS, 3, rows(record.cases, record.rounds)), *record.warnings, *all_conditions(record)]
     if peaks := memory_rows(record.cases):
         parts += ["Peak memory of a process (of its largest one, where there are several):"]
         parts += [table(MEMORY_HEADINGS, 3, peaks)]
