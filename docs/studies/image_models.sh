@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every run, picture and table behind docs/studies/{classifier,dcgan,vae,gan_vs_vae}.md. Runs that are finished are left
-# alone, stopped ones go on. PRECISION=32-true where the processor does not multiply in bfloat16.
+# Every run and picture behind docs/studies/{dcgan,vae,side_by_side}.md, their tables, and the picture of
+# classifier.md. Runs that are finished are left alone, stopped ones go on. PRECISION=32-true where the processor does not multiply in bfloat16.
 set -eu
 runs="${GENLAB_RUNS:-runs}/studies"
 pages=docs/studies

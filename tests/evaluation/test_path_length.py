@@ -99,8 +99,28 @@ def test_the_walk_is_that_of_the_pictures(fakes: SimpleNamespace) -> None:
     assert result["standard_error"] is None
 
 
+def test_a_walk_from_images_goes_by_their_encodings(fakes: SimpleNamespace) -> None:
+    class Encodes(fakes.LinearGaussian):  # type: ignore[misc, name-defined]
+        def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            mu = x.flatten(1)[:, :3]
+            return mu, torch.zeros_like(mu)
+
+    model, data = Encodes(latent_dim=3), fakes.image_data(test=25)
+    result = PathLength(points=4, steps=10, walks=3, from_images=True, seed=5)(model, data)
+    points = model.encode(data.real("test", 12, 5).floats())[0].reshape(3, 4, 3)
+    apart = ((points[:, 1:] - points[:, :-1]) @ model.weight.T @ data.judge.weight).norm(dim=2)
+    assert result["value"] == pytest.approx(float(apart.mean()), rel=1e-4)
+    assert (result["count"], result["walks"], result["from_images"]) == (9, 3, True)
+    few = PathLength(points=10, steps=2, walks=5, from_images=True)(model, data)
+    assert (few["count"], few["walks"]) == (18, 2), "25 images make two walks of ten"
+    with pytest.raises(ValueError, match=r"false with fewer than 30 test images; got True \(evaluators.path_length"):
+        PathLength(points=30, from_images=True)(model, data)
+    with pytest.raises(ValueError, match=r"`from_images` must be false for a model without an encoder; got True"):
+        PathLength(from_images=True)(fakes.LinearGaussian(), data)
+
+
 @pytest.mark.parametrize(
-    ("field", "value"), [("points", 1), ("steps", 1), ("walks", 0), ("seed", -1), ("way", "round")]
+    ("field", "value"), [("from_images", 1), ("points", 1), ("steps", 1), ("walks", 0), ("seed", -1), ("way", "round")]
 )
 def test_what_is_no_walk_is_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=rf"`{field}` must be .*; got {value!r} \(evaluators.path_length.{field}"):

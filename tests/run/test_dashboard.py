@@ -322,7 +322,11 @@ def check_same_runs(study: Study, sweeps: dict[str, dict[str, Any]]) -> None:
     assert identities(agents) == identities(own)
 
 
-@pytest.mark.parametrize("name", studies())
+def needs_another_run(name: str) -> bool:
+    return bool(load_definition(name).get("reader"))
+
+
+@pytest.mark.parametrize("name", [name for name in studies() if not needs_another_run(name)])
 def test_agents_train_exactly_the_runs_of_a_study(name: str, tmp_path: Path) -> None:
     study = read_definition(at_budget(load_definition(name), "smoke"))
     sweeps = sweeps_of(study, name, "smoke", "genlab")
@@ -330,6 +334,14 @@ def test_agents_train_exactly_the_runs_of_a_study(name: str, tmp_path: Path) -> 
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in files}
     assert [yaml.safe_load(path.read_text()) for path in files] == list(sweeps.values())
     check_same_runs(study, sweeps)
+
+
+@pytest.mark.parametrize("name", [name for name in studies() if needs_another_run(name)])
+def test_a_study_with_runs_that_wait_for_another_has_no_sweep_of_agents(genlab, place: Path, name: str) -> None:
+    answer = genlab("dashboard", f"study={name}", "sweep=sweep.yaml")
+    assert answer.code == 2
+    assert "`study` must be one whose runs need no classifier to train with" in answer.err
+    assert not (place / "sweep.yaml").exists()
 
 
 AWKWARD: dict[str, dict[str, Any]] = {
@@ -372,7 +384,7 @@ def test_the_command_writes_a_sweep_for_agents_that_report_to_wandb(genlab, plac
     )
     sweep = yaml.safe_load(text)
     assert (sweep["project"], sweep["method"], sweep["name"]) == ("mine", "grid", "rnn_capacity full")
-    assert sweep["parameters"]["seed"]["values"] == [0, 1, 2]
+    assert sweep["parameters"]["seed"]["values"] == load_definition("rnn_capacity")["seeds"]
     assert sweep["command"][:3] == ["${env}", "${program}", "train"]
     assert sweep["command"][-1] == "${args_no_hyphens}"
     assert {"name=rnn_capacity", "logger=wandb", "logger.wandb.offline=false"} <= set(sweep["command"])

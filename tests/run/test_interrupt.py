@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from genlab.run.interrupt import Stop, StopOnSignal
+from genlab.run.interrupt import StopOnSignal
+from genlab.run.outcome import Stop
 
 ITERATIONS = 1000
 
@@ -100,8 +101,53 @@ def test_the_second_signal_stops_at_once_and_handlers_are_given_back(tmp_path: P
     before = signal.getsignal(signal.SIGINT)
     stop = StopOnSignal(tmp_path / "last.ckpt")
     with stop.listening():
+        stop.training = True
         signal.raise_signal(signal.SIGINT)
         assert stop.stopped
         with pytest.raises(Stop):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_before_the_first_step_a_signal_stops_at_once_and_after_the_last_none_does(tmp_path: Path) -> None:
+    stop = StopOnSignal(tmp_path / "last.ckpt")
+    with stop.listening():
+        with pytest.raises(Stop):
+            signal.raise_signal(signal.SIGTERM)
+        stop.ended = True
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+    assert not stop.stopped
+
+
+def test_a_stop_before_training_has_begun_is_an_interrupted_run(
+    tiny, genlab, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A logger that waits for its server, and people who do not."""
+    from genlab.run.metrics_csv import MetricsCsv
+
+    words = [*tiny(trainer__max_steps=40), "run_dir=run"]
+    assert genlab("train", *words).code == 0
+    monkeypatch.setattr(MetricsCsv, "log_hyperparams", lambda *_: signal.raise_signal(signal.SIGINT))
+    answer = genlab("train", *words, "trainer.max_steps=60")
+    assert answer.code == 130
+    assert "interrupted after 40 iterations; to go on: genlab train" in answer.err
+    assert json.loads((place / "run/status.json").read_text())["state"] == "interrupted"
+    monkeypatch.undo()
+    monkeypatch.chdir(place)
+    assert "going on from iteration 40" in genlab("train", *words, "trainer.max_steps=60").out
+
+
+def test_a_stop_that_nobody_is_left_to_read_of_saves_all_the_same(tiny, place: Path) -> None:
+    """As with ``genlab train ... 2>&1 | tee log``, where Ctrl-C ends ``tee`` first."""
+    folder = place / "run"
+    process = start([*words_of(tiny), "run_dir=run"], place, folder / "checkpoints" / "last.ckpt")
+    for pipe in (process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    said = json.loads((folder / "status.json").read_text())
+    assert said["state"] == "interrupted"
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    assert saved == said["iterations"]

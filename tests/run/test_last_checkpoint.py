@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from genlab.run import fit, last_checkpoint
-from genlab.run.interrupt import Stop, StopOnSignal
+from genlab.run.interrupt import StopOnSignal
 from genlab.run.last_checkpoint import LastCheckpoint
+from genlab.run.outcome import Stop
 
 
 @pytest.fixture

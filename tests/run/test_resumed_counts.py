@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from genlab.run.interrupt import Stop, StopOnSignal
+from genlab.run.interrupt import StopOnSignal
+from genlab.run.outcome import Stop
 
 PER_PASS = 9  # batches of the small digits
 WORDS = [
@@ -61,10 +62,21 @@ def test_it_may_be_stopped_in_any_pass_and_between_two(
 
 
 def test_passes_are_counted_right_after_an_end_in_the_middle_of_one(genlab: Any, place: Path) -> None:
-    assert genlab("train", *WORDS, "run_dir=run", f"trainer.max_steps={PER_PASS + 4}").code == 0
-    answer = genlab("train", *WORDS, "run_dir=run")
+    words = [*WORDS, "model.lr_schedule=constant", "run_dir=run"]
+    assert genlab("train", *words, f"trainer.max_steps={PER_PASS + 4}").code == 0
+    answer = genlab("train", *words)
     assert answer.code == 0
     assert f"done: {3 * PER_PASS} iterations" in answer.out
+
+
+def test_a_run_whose_rate_follows_a_schedule_is_not_made_longer(genlab: Any, place: Path) -> None:
+    """Its rate has come down already: with more passes it would not be the run that those passes alone make."""
+    words = [*WORDS, "run_dir=run"]
+    assert genlab("train", *words, "trainer.max_epochs=1").code == 0
+    answer = genlab("train", *words)
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert "run has trainer.max_epochs=1, not 3 (run_dir)" in answer.err
+    assert "nothing to do" in genlab("train", *words, "trainer.max_epochs=1").out
 
 
 def test_validations_after_so_many_steps_come_at_the_same_steps_however_often_it_is_stopped(

@@ -136,7 +136,15 @@ def test_a_malicious_checkpoint_is_not_run(verb, in_torchs_format, name, genlab,
     assert trap.exists()  # it would have been seen
 
 
-FOREIGN = ("pathlib.Path.touch", "genlab.run.provenance.subprocess.Popen", "genlab.run.provenance.commit", "os.system")
+FOREIGN = (
+    "pathlib.Path.touch",
+    "genlab.run.provenance.subprocess.Popen",
+    "genlab.run.provenance.commit",
+    "genlab.run.pruning.Pruning",
+    "genlab.torture.disks.Disk",
+    "genlab.__main__.main",
+    "os.system",
+)
 
 
 @pytest.mark.parametrize("part", ["model", "data", "optimizer", "evaluators.bits_per_char"])
@@ -155,6 +163,19 @@ def test_a_runs_config_makes_nothing_but_our_own_classes(part: str, target: str,
         assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1), answer
         assert f"{part}._target_ is another; got" in answer.err
     assert not (place / "trap").exists()
+
+
+@pytest.mark.parametrize("name", ["../../out", "/tmp/genlab-out", "a/b", "..", "a.b"])
+def test_a_measure_in_a_runs_config_is_called_by_a_name(name: str, genlab, trained: Path, place: Path) -> None:
+    path = trained / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["evaluators"] = {name: config["evaluators"]["bits_per_char"]}
+    path.write_text(yaml.safe_dump(config))
+    answer = genlab("evaluate", f"run={trained}")
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1), answer
+    assert f"call measures by names alone in its config.yaml; {name!r} is none" in answer.err
+    assert not list(place.parent.rglob("out.json"))
+    assert not Path("/tmp/genlab-out.json").exists()
 
 
 def test_a_runs_config_does_not_read_the_environment(genlab, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,6 +255,28 @@ def test_a_secret_that_is_not_in_the_environment_is_known_by_its_name(genlab, ti
     assert "(logger.wandb.settings.api_key)" in answer.err
     assert SECRET not in answer.err
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["token", "hub_token", "secret_key", "private-key", "aws_secret_access_key", "KEY"])
+def test_other_names_of_secrets_are_known(name: str, genlab, tiny, place: Path) -> None:
+    answer = genlab("train", *tiny(), "logger=wandb", f"+logger.wandb.{name}={SECRET}")
+    assert answer.code == 2
+    assert f"(logger.wandb.{name})" in answer.err
+    assert SECRET not in answer.err
+    assert list(place.iterdir()) == []
+
+
+def test_the_reason_of_a_failed_run_in_a_sweep_is_redacted(genlab, tiny, place: Path, monkeypatch) -> None:
+    from genlab.run import train
+
+    def fails(cfg: object) -> None:
+        raise RuntimeError(f"the server refuses api_key={SECRET}")
+
+    monkeypatch.setattr(train, "main", fails)
+    answer = genlab("train", "-m", *tiny(), "seed=0,1", "hydra.sweep.dir=sweep")
+    assert answer.code == 1
+    assert "the server refuses api_key=***" in answer.err
+    assert SECRET not in answer.out + answer.err
 
 
 def test_secrets_are_taken_out_of_what_is_written_about_the_code(monkeypatch: pytest.MonkeyPatch) -> None:

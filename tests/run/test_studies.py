@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from genlab.reporting.study_markdown import VERDICTS
 from genlab.run.config_files import studies
 from genlab.run.study_plan import load_definition
 from genlab.studies.study import at_budget
@@ -41,6 +42,25 @@ def test_what_an_earlier_ledger_found_is_in_this_one(genlab, place: Path, waitin
     again = genlab("studies", "budget=smoke", "earlier=pages/claims.json", "output=again")
     assert again.code == 0
     assert json.loads((place / "again/claims.json").read_text())["rows"] == list(rows.values())
+
+
+def test_a_ledger_grows_where_it_lies(genlab, place: Path, waiting: Path) -> None:
+    """What lies in the output is not lost because its runs are elsewhere, and its pages have the verdicts of now."""
+    (place / "pages").mkdir()
+    (place / "pages/claims.json").write_text(json.dumps({"rows": [ROW]}))
+    page = place / "pages/gan_generator.md"
+    figures = "<!-- figures: written by a command -->\n\nA table.\n\n"
+    page.write_text(f"Prose.\n\n{figures}{VERDICTS}\n\nof then\n\n<!-- end of figures -->\n\nMore prose.\n")
+    assert genlab("studies", "budget=smoke", "output=pages").code == 0
+    rows = {row["id"]: row for row in json.loads((place / "pages/claims.json").read_text())["rows"]}
+    assert rows["G6"]["verdict"] == "confirmed"
+    text = page.read_text()
+    assert text.startswith(f"Prose.\n\n{figures}{VERDICTS}\n\n| claim | statement | rule |")
+    assert text.endswith("<!-- end of figures -->\n\nMore prose.\n")
+    assert "of then" not in text
+    assert "| G6 | a fourth generator layer learns better | by eye | **confirmed** |" in text
+    own = json.loads((waiting / "claims.json").read_text())
+    assert own["correction"] == "Holm over 1 claims", "a study's own folder has the ledger's figures, too"
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"rows": [{"id": "G6", "budget": "smoke", "parts": [1]}]}'])

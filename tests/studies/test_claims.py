@@ -53,6 +53,30 @@ def test_every_kind_with_its_defaults() -> None:
     assert read({"indistinct": "fid", "fluctuation": "variance"}) == Indistinct("fid", "variance", {})
 
 
+@pytest.mark.parametrize(
+    ("needs", "message"),
+    [
+        ("a lot", r"`needs` must be a mapping of settings to numbers; got 'a lot' \(study.claims.R1.needs\)"),
+        (
+            {"trainer.max_epochs": 0},
+            r"`trainer.max_epochs` must be .*; got 0 \(study.claims.R1.needs.trainer.max_epochs",
+        ),
+        (
+            {"trainer.max_steps": 5},
+            r"`needs` must be one of trainer.max_epochs; got 'trainer.max_steps' \(study.claims",
+        ),
+    ],
+)
+def test_what_a_claim_cannot_need(needs: Any, message: str) -> None:
+    definition = {
+        "settings": {"trainer.max_epochs": 9},
+        "quantities": {"fid": {"from": "fid"}},
+        "claims": {"R1": {"statement": "it is low", "needs": needs, "all": [{"near": "fid", "high": 1}]}},
+    }
+    with pytest.raises(ValueError, match=message):
+        check_claims(definition)
+
+
 def test_a_claim_may_wait() -> None:
     claims = read_claims({"claims": {"G11": {"statement": "it works", "pending": "there is no such model yet"}}})
     assert (claims["G11"].parts, claims["G11"].pending) == ((), "there is no such model yet")

@@ -80,6 +80,18 @@ def test_findings_by_another_rule_say_so(elsewhere: StudyRecord, tmp_path: Path)
     assert "changed this rule" not in second.reason
 
 
+def test_what_an_earlier_ledger_found_of_too_short_a_training_decides_nothing(
+    elsewhere: StudyRecord, tmp_path: Path
+) -> None:
+    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path), "quick")
+    budgets = {"budgets": {"quick": {"settings": {"trainer.max_epochs": 3}}, "full": {}}}
+    claims = definition(G1={**lower(), "needs": {"trainer.max_epochs": 9}}, G2=lower(by=1.0))
+    first, second = make_ledger([], {"elsewhere": {**claims, **budgets}}, earlier=earlier).rows
+    assert (first.verdict, first.p_corrected, first.from_earlier) == ("undecided", None, True)
+    assert first.reason.startswith("trainer.max_epochs is 3, and the statement is about 9")
+    assert second.p_corrected is not None
+
+
 def test_another_budget_is_another_ledgers(elsewhere: StudyRecord, tmp_path: Path) -> None:
     assert read_earlier(written(make_ledger([elsewhere], {}), tmp_path), "full") == {}
 

@@ -228,8 +228,25 @@ def test_the_rule_of_the_run_decides_and_a_changed_file_is_said(make_study: Make
     row = rows(study, made_up={**ARMS, "claims": {"G1": HIGHER, "G2": LOWER}})["G1"]
     assert row.verdict == "confirmed"
     assert row.reason.endswith("; the study was run before its file changed this rule")
+    assert row.changed
     new = rows(study, made_up={**ARMS, "claims": {"G2": LOWER}})["G2"]
     assert new.reason == "not run yet: genlab train -m study=made_up budget=quick"
+
+
+def test_what_is_said_of_a_long_training_is_not_decided_by_a_short_one(make_study: MakeStudy) -> None:
+    needs = {**LOWER, "needs": {"trainer.max_epochs": 25}}
+    claims = {**ARMS, "claims": {"G1": needs, "G2": LOWER}}
+    short = rows(make_study({**claims, "settings": {"trainer.max_epochs": 3}}, FAR))
+    assert (short["G1"].verdict, short["G1"].p_corrected) == ("undecided", None)
+    assert short["G1"].reason == (
+        "trainer.max_epochs is 3, and the statement is about 25: genlab train -m study=made_up budget=full"
+    )
+    assert short["G1"].p == short["G2"].p, "what was found is told all the same"
+    assert short["G1"].rule.endswith("; trainer.max_epochs at least 25")
+    assert (short["G2"].verdict, short["G2"].corrected_for) == ("confirmed", 1)
+    for epochs in (25, 30):
+        long = rows(make_study({**claims, "settings": {"trainer.max_epochs": epochs}}, FAR))
+        assert (long["G1"].verdict, long["G1"].corrected_for) == ("confirmed", 2)
 
 
 # --- the file ----------------------------------------------------------------------------------------------------
@@ -251,7 +268,7 @@ def test_the_ledger_is_plain_json(make_study: MakeStudy) -> None:
     first = content["rows"][0]
     assert list(first) == [
         *("id", "statement", "study", "budget", "measure", "rule", "figures", "effect", "p", "p_corrected"),
-        *("corrected_for", "seeds", "verdict", "reason", "parts", "from_earlier"),
+        *("corrected_for", "seeds", "verdict", "reason", "parts", "from_earlier", "changed"),
     ]
     assert first["parts"][0]["estimate"] == -4.0
     assert first["parts"][0]["low"] is None

@@ -216,6 +216,25 @@ def test_when_a_series_first_is_there() -> None:
     assert logged(values, take="first_at_most", threshold=1.0, iterations=600) == (600.0, True)
 
 
+def test_a_threshold_is_met_on_the_line_between_two_values() -> None:
+    falling = [6.0, 4.0, 3.0]
+    assert logged(falling, take="first_at_most", threshold=4.5) == (pytest.approx(175.0), False)
+    assert logged(falling, take="first_at_most", threshold=4.0) == (200.0, False)
+    assert logged(falling, take="first_at_most", threshold=9.0) == (100.0, False), "there is no value before"
+    assert logged([0.0, 0.2, 0.6], take="first_at_least", threshold=0.5) == (pytest.approx(275.0), False)
+    assert logged([math.inf, 2.0], take="first_at_most", threshold=4.0) == (200.0, False)
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=20), st.floats(-9, 9))
+def test_a_finer_look_at_a_straight_line_meets_the_threshold_at_the_same_step(ends: list[float], level: float) -> None:
+    steps = [100 * (place + 1) for place in range(len(ends))]
+    fine = np.arange(100, steps[-1] + 1, 10)
+    coarse = logged(ends, steps=steps, take="first_at_most", threshold=level)
+    finer = logged(np.interp(fine, steps, ends), steps=fine, take="first_at_most", threshold=level)
+    assert finer[1] == coarse[1]
+    assert finer[0] == pytest.approx(coarse[0], abs=1e-3)
+
+
 @pytest.mark.parametrize("take", ["last", "mean", "minimum", "maximum", "variance"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_what_is_not_finite_is_no_value(take: str, bad: float) -> None:

@@ -42,6 +42,8 @@ class CharRnnModule(pl.LightningModule):
 
     # The trainer's precisions that gradients by hand can be made in: autocasting would mix the types of a product.
     precisions = ("32-true", "64-true", "bf16-true", "16-true")
+    # What may say which weights are best: the figures of the held-out text.
+    monitors = ("val/loss", "val/bits_per_char")
 
     def __init__(
         self,

@@ -12,10 +12,12 @@ from genlab.char_rnn.sampling import Draw
 from genlab.checks import at_least, positive
 from genlab.evaluation.words import lexicon, whole_words
 from genlab.processes import process_number
+from genlab.whole_file import whole_file
 
 SAMPLES = logging.getLogger("genlab.samples")
 SMOOTHING = 0.9  # what an average keeps of itself from one sample to the next
 _HEADING = re.compile(r"^=== iteration (\d+) ", re.MULTILINE)
+_END = "\n\n"
 
 
 class TextSamples(Callback):
@@ -51,8 +53,9 @@ class TextSamples(Callback):
         self._logged = 0
         if process_number() == 0 and self.path.is_file():
             text = self.path.read_text(encoding="utf-8")
-            later = [found.start() for found in _HEADING.finditer(text) if int(found[1]) > self._last]
-            self.path.write_text(text[: later[0]] if later else text, encoding="utf-8")
+            if (kept := _up_to(text, self._last)) != text:
+                with whole_file(self.path) as file:
+                    file.write(kept.encode())
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -70,7 +73,7 @@ class TextSamples(Callback):
         if process_number() == 0:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(f"{heading}\n{prompt}{text}\n\n")
+                file.write(f"{heading}\n{prompt}{text}{_END}")
         SAMPLES.info("%s", prompt + text)
         self._log_words(trainer, prompt + text)
         self._log_text(trainer, iteration, prompt, text)
@@ -113,3 +116,10 @@ class TextSamples(Callback):
             if (log_text := getattr(logger, "log_text", None)) is not None:
                 columns = ["iteration", "prompt", "text"]
                 log_text(key="samples", columns=columns, data=list(self._rows), step=trainer.global_step)
+
+
+def _up_to(text: str, iteration: int) -> str:
+    """The samples of ``text`` up to ``iteration``, without one that a full disk or a kill has cut short."""
+    whole = text[: text.rfind(_END) + len(_END)] if _END in text else ""
+    later = [found.start() for found in _HEADING.finditer(whole) if int(found[1]) > iteration]
+    return whole[: later[0]] if later else whole

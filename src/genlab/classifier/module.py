@@ -38,6 +38,8 @@ class ClassifierModule(pl.LightningModule):
     """
 
     precisions = ("32-true", "64-true", "bf16-mixed", "16-mixed")
+    # What may say which weights are best: the figures of held-out images.
+    monitors = ("val/loss", "val/accuracy")
 
     def __init__(
         self,

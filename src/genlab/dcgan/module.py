@@ -59,6 +59,8 @@ class DcganModule(pl.LightningModule):
 
     # fp16 would need its loss scaled for either optimiser; a batch norm in bfloat16 alone loses its statistics.
     precisions = ("32-true", "64-true", "bf16-mixed")
+    # What may say which weights are best: the figures of held-out images.
+    monitors = ("val/loss_discriminator_real", "val/accuracy_real")
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from genlab.checks import at_least, one_of
+from genlab.checks import at_least, one_of, refuse
 from genlab.evaluation.image_data import ImageData, in_chunks, required
 from genlab.evaluation.image_protocols import ImageModel
 from genlab.evaluation.means import mean
@@ -36,7 +36,9 @@ def path_figures(features: Tensor, steps: int) -> dict[str, Tensor]:
 
 @dataclass(frozen=True, kw_only=True)
 class PathLength:
-    """Mean length of the path between two random latent points, in the judge's features, over ``walks`` walks.
+    """Mean length of the path between two latent points, in the judge's features, over ``walks`` walks.
+
+    The points are drawn from the prior or, with ``from_images``, are the encodings of test images.
 
     A walk goes through ``points`` points by ``steps`` steps between neighbours, ``way`` ``"linear"`` or
     ``"spherical"``. ``spread``, the variation of the step sizes within a path over their mean, is its abruptness (0:
@@ -52,6 +54,7 @@ class PathLength:
     steps: int = 100
     way: str = "linear"
     walks: int = 5
+    from_images: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -60,11 +63,16 @@ class PathLength:
         at_least("walks", self.walks, 1, "evaluators.path_length.walks")
         at_least("seed", self.seed, 0, "evaluators.path_length.seed")
         one_of("way", self.way, WAYS, "evaluators.path_length.way")
+        if not isinstance(self.from_images, bool):
+            raise refuse("from_images", "be true or false", self.from_images, "evaluators.path_length.from_images")
 
     def __call__(self, model: ImageModel, data: ImageData) -> dict[str, Any]:
-        """Let ``model`` decode the walks, and the judge look at them."""
+        """Let ``model`` decode the walks, and the judge look at them.
+
+        Raises ``ValueError`` for encodings of a model without an encoder, or of fewer images than a walk has points.
+        """
         judge = data.judged_by()
-        latents = model.draw_latents(self.walks * self.points, seed=self.seed)
+        latents = self._encoded(model, data) if self.from_images else model.draw_latents(self._count, seed=self.seed)
         images = model.decode(self._walks(latents, self.way).flatten(0, 1)).detach()
         return {
             "unit": "feature distance",
@@ -73,10 +81,32 @@ class PathLength:
             "points": self.points,
             "steps": self.steps,
             "way": self.way,
-            "walks": self.walks,
+            "walks": len(latents) // self.points,
+            "from_images": self.from_images,
             "floor": self._crossfades(data),
             **judge,
         }
+
+    @property
+    def _count(self) -> int:
+        """The points of all walks."""
+        return self.walks * self.points
+
+    def _encoded(self, model: ImageModel, data: ImageData) -> Tensor:
+        """The means of the latents (walks * P, L) of test images, for as many walks as there are images for."""
+        path = "evaluators.path_length.from_images"
+        if (encode := getattr(model, "encode", None)) is None:
+            raise refuse("from_images", "be false for a model without an encoder", self.from_images, path)
+        real = self._test_images(data)
+        if not len(real):
+            raise refuse("from_images", f"be false with fewer than {self.points} test images", self.from_images, path)
+        mu: Tensor = encode(real)[0].detach()
+        return mu
+
+    def _test_images(self, data: ImageData) -> Tensor:
+        """Test images (N, C, H, W) for the points of whole walks; of all walks, where there are so many."""
+        real = data.real("test", self._count, self.seed).floats()
+        return real[: len(real) // self.points * self.points]
 
     def _walks(self, points: Tensor, way: str) -> Tensor:
         """The walks (walks, (P - 1) * steps + 1, L) through ``points`` (walks * P, L)."""
@@ -84,8 +114,7 @@ class PathLength:
 
     def _crossfades(self, data: ImageData) -> dict[str, Any] | None:
         """The figures of as many walks through real test images as there are images for; None if for none."""
-        real = data.real("test", self.walks * self.points, self.seed).floats()
-        whole = real[: len(real) // self.points * self.points]
+        whole = self._test_images(data)
         if not len(whole):
             return None
         faded = self._walks(whole.flatten(1), "linear").flatten(0, 1)

@@ -1,7 +1,6 @@
 """Pictures made of many small images: sheets with captions, and animations; pixels stay whole at any scale."""
 
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from genlab.checks import at_least, refuse
+from genlab.whole_file import whole_file
 
 Pixels = NDArray[np.uint8]
 
@@ -110,14 +110,9 @@ def save_animation(images: Pixels, path: Path, *, scale: int = 4, frames_per_sec
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file whole or not at all, beside it first, and return the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
+    """Write a file whole or not at all, and return the path."""
+    with whole_file(path) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
     return path
 
 

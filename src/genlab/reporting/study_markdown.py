@@ -1,6 +1,6 @@
 """A study's page in ``docs/studies``, and the ledger of all claims, as Markdown; prose around the markers stays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genlab.reporting.claim_views import count_verdicts, p_text, telling_text
@@ -10,11 +10,13 @@ from genlab.reporting.markdown_table import table
 from genlab.reporting.sheets import write_whole
 from genlab.reporting.study_figures import figure_caption
 from genlab.reporting.study_tables import as_markdown, study_tables
-from genlab.reporting.study_views import is_of, study_command
+from genlab.reporting.study_views import is_of
 from genlab.studies.folder import StudyRecord
-from genlab.studies.ledger import UNDECIDED, LedgerRow
+from genlab.studies.ledger import CHANGED, UNDECIDED, LedgerRow
 from genlab.studies.observations import Observation
 
+VERDICTS = "<!-- verdicts, corrected for all claims -->"
+"""What comes after it on a page is written anew with every ledger, also where the study's runs are not at hand."""
 NAMED_RUNS = 20
 """So many runs that are not done are named; the rest are counted."""
 
@@ -36,13 +38,29 @@ def write_study_page(
     parts = [
         f"Written by `{command}`.",
         f"**Question.** {study.definition.get('question') or ''}",
-        f"**Command.** `{study_command(study)}`",
+        f"**Command.** `{study.command}`",
         _progress(study),
+        _settings(study),
         *(f"{found.title}:\n\n{as_markdown(found)}" for found in study_tables(study, observations)),
         *(_figure(study, spec, folder) for spec in read_figures(study.definition)),
-        _verdicts(rows),
+        *((VERDICTS, _verdicts(rows)) if rows else ()),
     ]
     return _written(folder / f"{study.name}.md", study.name, parts)
+
+
+def write_verdicts(name: str, ledger: Sequence[LedgerRow], folder: Path) -> Path | None:
+    """Write the verdicts on the claims of study ``name`` into its page, whose tables and figures stay as they are.
+
+    None where there is no page that has verdicts.
+    """
+    path = folder / f"{name}.md"
+    before, marker, rest = (path.read_text(encoding="utf-8") if path.is_file() else "").partition(VERDICTS)
+    _, end, after = rest.partition(END)
+    if not (marker and end):
+        return None
+    rows = [row for row in ledger if row.study == name]
+    path.write_text(f"{before}{VERDICTS}\n\n{_verdicts(rows)}\n\n{END}{after}", encoding="utf-8")
+    return path
 
 
 def write_claims_page(ledger: Sequence[LedgerRow], path: Path, command: str) -> Path:
@@ -91,6 +109,18 @@ def _progress(study: StudyRecord) -> str:
     return "\n\n".join([*lines, "\n".join(named)]).rstrip()
 
 
+def _settings(study: StudyRecord) -> str:
+    """What the budget sets for all runs, and for each of the named arms."""
+    arms = study.definition.get("arms") or {}
+    lines = [f"- {name}: {_as_words(settings)}" for name, settings in arms.items() if settings]
+    common = _as_words(study.definition.get("settings") or {})
+    return "\n\n".join([*([f"**Settings.** {common}"] if common else []), *(["\n".join(lines)] if lines else [])])
+
+
+def _as_words(settings: Mapping[str, object]) -> str:
+    return " ".join(f"`{key}={value}`" for key, value in settings.items())
+
+
 def _figure(study: StudyRecord, spec: FigureSpec, folder: Path) -> str:
     """The link to a figure, which is copied beside the page; a line that says so where it was not drawn."""
     drawn = study.folder / "figures" / f"{spec.name}.png"
@@ -101,8 +131,6 @@ def _figure(study: StudyRecord, spec: FigureSpec, folder: Path) -> str:
 
 
 def _verdicts(rows: Sequence[LedgerRow]) -> str:
-    if not rows:
-        return ""
     header = ["claim", "statement", "rule", "verdict", "what was found", "p", "corrected", "seeds"]
     body = [
         [
@@ -128,7 +156,8 @@ def _verdict(row: LedgerRow) -> str:
 def _found(row: LedgerRow) -> str:
     """The telling test, and why a claim is open; the p-values of decided ones stand in columns of their own."""
     which, telling = telling_text(row)
-    return ". ".join(part for part in (f"{which}{telling}", row.reason if row.verdict == UNDECIDED else "") if part)
+    said = row.reason if row.verdict == UNDECIDED else CHANGED if row.changed else ""
+    return ". ".join(part for part in (f"{which}{telling}", said) if part)
 
 
 def _linked(row: LedgerRow, path: Path) -> str:

@@ -87,11 +87,6 @@ def view_studies(studies: Sequence[StudyRecord], ledger: Sequence[LedgerRow]) ->
     return [_view(study, f"study-{place}", _label(study, studies), ledger) for place, study in enumerate(studies, 1)]
 
 
-def study_command(study: StudyRecord) -> str:
-    """The command that makes the study, or goes on with it."""
-    return f"genlab train -m study={study.name} budget={study.budget}"
-
-
 def _label(study: StudyRecord, studies: Sequence[StudyRecord]) -> str:
     """The study's name, with its budget where it is on the page at several."""
     alone = sum(other.name == study.name for other in studies) == 1
@@ -120,7 +115,7 @@ def _view(study: StudyRecord, anchor: str, label: str, ledger: Sequence[LedgerRo
         samples=_samples(study, has_grids=any(chart.wide for chart in charts.values())),
         claims=view_claims([row for row in ledger if is_of(row, study)], {}),
         jobs=[_job(job) for job in study.jobs],
-        command=study_command(study),
+        command=study.command,
     )
 
 

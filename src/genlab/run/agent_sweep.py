@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from genlab.checks import refuse
 from genlab.run.artifacts import write_text
 from genlab.run.config_files import config_dir
 from genlab.run.study_words import as_word
@@ -22,7 +23,13 @@ def sweeps_of(study: Study, name: str, budget: str, project: str) -> dict[str, S
 
     W&B's grids are products. Named arms mostly are none, and a group's option (``optimizer=sgd``) as a parameter would
     hide that part of the run's config: such arms have a sweep each, over what is left of the grid and the seeds.
+
+    Raises ``ValueError`` for a study of which runs train with a classifier: an agent makes none before them.
     """
+    if study.reader:
+        raise refuse(
+            "study", "be one whose runs need no classifier to train with, for a sweep of agents", name, "study"
+        )
     jobs = study.jobs()
     apart: dict[str, list[Job]] = {"": jobs}
     if not _is_product(jobs):

@@ -21,7 +21,7 @@ from yaml import YAMLError
 from genlab.checks import refuse
 from genlab.run.lock import only_one
 from genlab.run.secrets import redacted
-from genlab.run.whole_file import is_part, whole_file
+from genlab.whole_file import is_part, whole_file
 
 # A run goes on under another value of these: they say how far or where it runs, not what it is.
 # Where the data lies may change because its SHA-256 is compared besides.
@@ -36,8 +36,15 @@ MAY_CHANGE = (
     "trainer.strategy",
 )
 
+LIMITS = ("trainer.max_steps", "trainer.max_epochs")
+"""How long a run is."""
+
 BOOKKEEPING = ("name", "study", "budget", "logger", "callbacks", "evaluators")
 """Parts of a config that say what is looked at and where it is shown."""
+
+
+_PARTS = ("data", "reader")
+"""Of a provenance: what a run that goes on is compared by."""
 
 
 class RunFolder:
@@ -63,6 +70,23 @@ class RunFolder:
         """The config that the folder's run was last trained with; raises ``ValueError`` for a damaged one."""
         return read_config(self.path / "config.yaml", "run_dir")
 
+    def provenance(self) -> dict[str, Any]:
+        """What ``provenance.json`` says; empty where nothing was trained yet.
+
+        Raises ``ValueError`` for one that is damaged, or is missing beside a checkpoint: it says what the run's data
+        was.
+        """
+        file = self.path / "provenance.json"
+        if not file.is_file() and not self.last_checkpoint.is_file():
+            return {}
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            if not isinstance(content, dict) or not all(isinstance(content.get(each) or {}, dict) for each in _PARTS):
+                raise ValueError("no provenance")
+        except (OSError, ValueError) as error:
+            raise refuse("run_dir", "hold a readable provenance.json", str(file), "run_dir") from error
+        return content
+
     def is_a_runs(self) -> bool:
         """Whether a run was started here; raises ``ValueError`` for a folder that holds anything else."""
         if (self.path / "config.yaml").is_file() or (self.path / "status.json").is_file():
@@ -74,11 +98,17 @@ class RunFolder:
         return False
 
     def refuse_other_config(self, config: Mapping[str, Any]) -> None:
-        """Raise ``ValueError`` naming the first field in which the folder's run differs from ``config``."""
+        """Raise ``ValueError`` naming the first field in which the folder's run differs from ``config``.
+
+        A rate that follows a schedule goes by how long the run is: another length would be another run from the first
+        step on.
+        """
         before = self.config()
         old, new = (_moved(flatten(each), each) for each in (before, config))
+        scheduled = new.get("model.lr_schedule", "constant") != "constant"
+        may_change = [key for key in MAY_CHANGE if not (scheduled and key in LIMITS)]
         for key in sorted(old.keys() | new.keys()):
-            if key not in MAY_CHANGE and key.split(".")[0] not in BOOKKEEPING and old.get(key) != new.get(key):
+            if key not in may_change and key.split(".")[0] not in BOOKKEEPING and old.get(key) != new.get(key):
                 raise ValueError(
                     f"`run_dir` must be new or hold the same run; {self.path} has {key}={old.get(key)}, "
                     f"not {new.get(key)} (run_dir)"
@@ -86,9 +116,7 @@ class RunFolder:
 
     def refuse_other_data(self, data: Mapping[str, Any]) -> None:
         """Raise ``ValueError`` where ``data`` is not, byte for byte, what the folder's run was trained on."""
-        file = self.path / "provenance.json"
-        before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        trained_on = before.get("data", {}).get("sha256")
+        trained_on = (self.provenance().get("data") or {}).get("sha256")
         if trained_on not in (None, data["sha256"]):
             raise ValueError(
                 f"`data` must be what the run was trained on, with SHA-256 {trained_on}; "
@@ -97,9 +125,7 @@ class RunFolder:
 
     def refuse_other_reader(self, sha256: str | None) -> None:
         """Raise ``ValueError`` where another classifier helps to train than did, told by its checkpoint's SHA-256."""
-        file = self.path / "provenance.json"
-        before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        helped = before.get("reader", {}).get("checkpoint_sha256")
+        helped = (self.provenance().get("reader") or {}).get("checkpoint_sha256")
         if helped not in (None, sha256):
             rule = f"be the classifier that the run began with, checkpoint {helped[:12]}"
             raise refuse("reader", rule, None if sha256 is None else sha256[:12], "model.reader")
@@ -122,11 +148,9 @@ class RunFolder:
             for name in ("checkpoints", "samples", "figures", "evaluation"):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
             write_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
-            file = self.path / "provenance.json"
-            if file.is_file():
-                first = json.loads(file.read_text(encoding="utf-8"))
+            if first := self.provenance():
                 provenance = {**first, "resumed": [*first.get("resumed", []), dict(provenance)]}
-            write_json(file, provenance)
+            write_json(self.path / "provenance.json", provenance)
 
     def write_status(self, state: str, iterations: int, metrics: Mapping[str, float], reason: str = "") -> None:
         """Write ``status.json``; seconds are of training, and add up over the sessions of a resumed run."""

@@ -64,6 +64,8 @@ class GanCollapse(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Compare the spread of generated images with that of the last batch of real ones."""
+        if trainer.sanity_checking:  # there was none yet
+            return
         share = _spread(pl_module.sample(self.count, seed=self.seed)) / max(_spread(self._images), 1e-12)
         if self._alike.lasts(share < self.spread, trainer.global_step, self.patience):
             said = f"generated images spread by {share:.2f} of what real ones do: all latents give nearly one image"

@@ -19,6 +19,20 @@ ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 STRATEGIES = ("auto", "ddp")
 TEXTS = ("path", "dirpath", "filename", "save_dir", "project")
 """What callbacks and loggers take as a name or a place."""
+PARTS_OF_PATHS = ("filename", "name", "version", "sub_dir")
+"""Of these, what is joined to the run's folder, and must not lead out of it."""
+UNCOUNTED = (
+    "accumulate_grad_batches",
+    "barebones",
+    "fast_dev_run",
+    "limit_train_batches",
+    "max_time",
+    "min_epochs",
+    "min_steps",
+    "overfit_batches",
+    "reload_dataloaders_every_n_epochs",
+)
+"""What makes Lightning train on other batches, or end elsewhere, than a run's iterations and passes say."""
 LARGEST_SEED = 2**32 - 1
 
 
@@ -61,8 +75,15 @@ def _check_texts(node: DictConfig, above: str) -> None:
         below = node._get_node(key)
         if isinstance(below, DictConfig) and key not in TEXTS and not below._is_none():
             _check_texts(below, f"{above}{key}.")
-        elif key in TEXTS and node[key] is not None and not isinstance(node[key], str):
+        if key in TEXTS and node[key] is not None and not isinstance(node[key], str):
             raise refuse(key, "be a text", node[key], f"{above}{key}")
+        if key in PARTS_OF_PATHS and _leads_out(str(node[key])):
+            raise refuse(key, "stay below the run's folder", node[key], f"{above}{key}")
+
+
+def _leads_out(part: str) -> bool:
+    """Whether what is joined to a folder may end up outside of it."""
+    return ".." in re.split(r"[/\\]", part) or bool(re.match(r"[/\\]|[A-Za-z]:", part))
 
 
 def optimizers(node: DictConfig, above: str = "") -> Iterator[tuple[str, DictConfig]]:
@@ -82,6 +103,10 @@ def _check_trainer(trainer: DictConfig) -> None:
             at_least(name, trainer[name], 1, f"trainer.{name}")
     if trainer.max_steps == -1 and trainer.max_epochs == -1:
         raise refuse("max_steps", "be an integer >= 1 where trainer.max_epochs is -1", -1, "trainer.max_steps")
+    for name in UNCOUNTED:
+        if trainer.get(name) is not None:
+            rule = "be left out: places in the data, passes and the run's end go by trainer.max_steps and max_epochs"
+            raise refuse(name, rule, trainer[name], f"trainer.{name}")
     at_least("log_every_n_steps", trainer.log_every_n_steps, 1, "trainer.log_every_n_steps")
     _check_validation(trainer)
     if not isinstance(trainer.default_root_dir, str | None):

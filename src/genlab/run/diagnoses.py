@@ -7,6 +7,7 @@ from typing import Any
 
 from pytorch_lightning import Trainer
 
+from genlab.checks import refuse
 from genlab.run.artifacts import write_json
 
 FILE = "warnings.json"
@@ -40,5 +41,9 @@ def diagnoses(folder: Path) -> list[dict[str, Any]]:
     path = folder / FILE
     if not path.is_file():
         return []
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["warnings"]
+    try:
+        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["warnings"]
+        _ = [(each["diagnosis"], each["iteration"] < 0) for each in found]
+    except (ValueError, KeyError, TypeError) as error:
+        raise refuse("run_dir", f"hold a readable {FILE}", str(path), "run_dir") from error
     return found

@@ -11,7 +11,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from genlab.processes import process_number
-from genlab.run.whole_file import whole_file
+from genlab.run.secrets import redacted
+from genlab.whole_file import whole_file
 
 FOLDER = "failure"
 """Of a run's folder: the batch at which its numbers went wrong, ``batch_<iteration>.pt``."""
@@ -57,7 +58,7 @@ class FiniteNumbers(Callback):
         other = f"_process_{process_number()}" if process_number() else ""
         path = Path(trainer.default_root_dir) / FOLDER / f"batch_{self._iteration}{other}.pt"
         try:
-            _write(path, {"iteration": self._iteration, "reason": str(exception), "batch": batch})
+            _write(path, {"iteration": self._iteration, "reason": redacted(str(exception)), "batch": batch})
             exception.add_note(f"the batch is in {path.parent.name}/{path.name}")
         except OSError as error:
             exception.add_note(f"the batch cannot be saved: {error}")

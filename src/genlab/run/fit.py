@@ -20,11 +20,11 @@ from genlab.run.allocator import keep_freed_memory
 from genlab.run.artifacts import RunFolder
 from genlab.run.command_line import quoted, typed_words
 from genlab.run.config_values import optimizers
-from genlab.run.interrupt import Stop, StopOnSignal
+from genlab.run.interrupt import StopOnSignal
 from genlab.run.judge import LoadedJudge, load_reader, said_of
 from genlab.run.last_checkpoint import LastCheckpoint, save_checkpoint
 from genlab.run.loggers import make_loggers, open_loggers
-from genlab.run.outcome import Failed, Interrupted, Outcome
+from genlab.run.outcome import Failed, Interrupted, Outcome, Stop
 from genlab.run.provenance import provenance
 from genlab.run.several_processes import (
     Followers,
@@ -36,11 +36,15 @@ from genlab.run.several_processes import (
     meeting,
     together,
 )
+from genlab.run.train import nothing_to_do
 from genlab.run.whole_checkpoints import WholeCheckpoints
 
 
-def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: bool) -> Outcome:
+def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any]) -> Outcome:
     """Train in ``folder``; ``config`` is ``cfg`` resolved, as plain values.
+
+    What lies in the folder counts as it is once nobody else may train there: another command may have been at it until
+    then.
 
     Raises ``ValueError`` for what is refused before anything is written; ``Failed`` and ``Interrupted`` once the
     run's folder says so too.
@@ -49,16 +53,18 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any], resume: b
     stop, place = StopOnSignal(folder.last_checkpoint), first_place(cfg.trainer.devices)
     followers = None if place is None else Followers(folder.path, place)
     made = _make(cfg, stop, place, followers)
-    if resume:
-        folder.refuse_other_data(made.data.provenance())
-        folder.refuse_other_reader(None if made.reader is None else made.reader.sha256)
-    checkpoint = folder.last_checkpoint if resume and folder.last_checkpoint.is_file() else None
-    start = _first_iteration(checkpoint)
-    with folder.locked(), stop.listening(), meeting(place, followers):
-        folder.create(config, {**provenance(cfg.seed, made.data.provenance(), memory), **said_of(made.reader)})
-        folder.write_status("running", start, {})
-        print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
-        return _run(folder, made.trainer, made.module, made.data, config, checkpoint, start)
+    with folder.locked():
+        if (done := nothing_to_do(folder, cfg, config)) is not None:
+            return done
+        checkpoint = None
+        if folder.is_a_runs():
+            folder.refuse_other_data(made.data.provenance())
+            folder.refuse_other_reader(None if made.reader is None else made.reader.sha256)
+            checkpoint = folder.last_checkpoint if folder.last_checkpoint.is_file() else None
+        start = _first_iteration(checkpoint)
+        with stop.listening(), meeting(place, followers):
+            folder.create(config, {**provenance(cfg.seed, made.data.provenance(), memory), **said_of(made.reader)})
+            return _run(folder, made, stop, config, checkpoint, start)
 
 
 def follow(folder: RunFolder, cfg: DictConfig, place: Place, say_ready: Callable[[], object]) -> None:
@@ -105,10 +111,20 @@ def _make(cfg: DictConfig, stop: StopOnSignal, place: Place | None, followers: F
         one_of("precision", cfg.trainer.precision, precisions, "trainer.precision")
     if place is not None and (refuse_several := getattr(module, "refuse_several_processes", None)) is not None:
         refuse_several()
+    _refuse_unseen(cfg, module)
     trainer = _trainer(cfg, stop, place, followers)
     # Lightning does so too, but after it has read a checkpoint into the module: one of double precision was rounded.
     module = trainer.precision_plugin.convert_module(module)  # type: ignore[assignment]
     return _Made(data, reader, module, trainer)
+
+
+def _refuse_unseen(cfg: DictConfig, module: pl.LightningModule) -> None:
+    """Raise ``ValueError`` for what only training would find out about this model."""
+    if cfg.monitor is not None and (logged := getattr(module, "monitors", None)) is not None:
+        one_of("monitor", cfg.monitor, logged, "monitor")
+    if not module.automatic_optimization and cfg.trainer.get("gradient_clip_val") is not None:
+        rule = "be left out for this model, which makes its updates itself"
+        raise refuse("gradient_clip_val", rule, cfg.trainer.gradient_clip_val, "trainer.gradient_clip_val")
 
 
 def make_module(cfg: DictConfig, data: Any, reader: torch.nn.Module | None = None) -> pl.LightningModule:
@@ -185,24 +201,29 @@ def _first_iteration(checkpoint: Path | None) -> int:
 
 def _run(
     folder: RunFolder,
-    trainer: pl.Trainer,
-    module: pl.LightningModule,
-    data: pl.LightningDataModule,
+    made: _Made,
+    stop: StopOnSignal,
     config: Mapping[str, Any],
     checkpoint: Path | None,
     start: int,
 ) -> Outcome:
     """Train with the folder's status kept true whatever happens."""
+    trainer = made.trainer
     try:
+        folder.write_status("running", start, {})
+        print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
         with open_loggers(trainer.loggers, config, start):
-            trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+            trainer.fit(made.module, made.data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
             save_checkpoint(trainer, folder.last_checkpoint)
         _draw_curves(folder)  # before the run is called done: one that is killed here draws them when it goes on
+        stop.ended = True
     except (KeyboardInterrupt, Stop):
-        return _end(folder, trainer, "interrupted", "stopped by the user")
+        stop.ended = True
+        return _end(folder, trainer, "interrupted", "stopped by the user", start)
     except Exception as error:
-        return _end(folder, trainer, "failed", _reason(error, trainer, config), error)
-    return _end(folder, trainer, "done", "")
+        stop.ended = True
+        return _end(folder, trainer, "failed", _reason(error, trainer, config), start, error)
+    return _end(folder, trainer, "done", "", start)
 
 
 def _reason(error: Exception, trainer: pl.Trainer, config: Mapping[str, Any]) -> str:
@@ -211,7 +232,7 @@ def _reason(error: Exception, trainer: pl.Trainer, config: Mapping[str, Any]) ->
     if is_lost(error) and isinstance(followers, Followers) and (lost := followers.lost()) is not None:
         return lost
     if isinstance(error, MisconfigurationException) and "could not find the monitored key" in str(error):
-        logged = sorted(trainer.callback_metrics.keys() - {"step", "epoch"})
+        logged = sorted(trainer.callback_metrics.keys() - {"step", "epoch"})  # of a model that does not say its own
         return str(
             refuse("monitor", f"be logged by the model: one of {', '.join(logged)}", config["monitor"], "monitor")
         )
@@ -221,14 +242,17 @@ def _reason(error: Exception, trainer: pl.Trainer, config: Mapping[str, Any]) ->
     return f"{type(error).__name__}: {'; '.join([_flat(error), *notes])}"
 
 
-def _end(folder: RunFolder, trainer: pl.Trainer, state: str, reason: str, error: Exception | None = None) -> Outcome:
+def _end(
+    folder: RunFolder, trainer: pl.Trainer, state: str, reason: str, start: int, error: Exception | None = None
+) -> Outcome:
+    iterations = max(start, trainer.global_step)  # of a run that was stopped before its checkpoint was read
     finite = {name: value for name, value in _figures(trainer).items() if abs(value) < float("inf")}
     try:
-        folder.write_status(state, trainer.global_step, finite, reason)
+        folder.write_status(state, iterations, finite, reason)
     except OSError as unwritten:  # a full disk, above all: what was the matter first is said first
         reasons = [reason, f"its end cannot be noted: {_flat(unwritten)}"]
         state, reason, error = "failed", "; ".join(filter(None, reasons)), error or unwritten
-    count = f"{trainer.global_step:,} iterations"
+    count = f"{iterations:,} iterations"
     if state == "failed":
         raise Failed(f"failed after {count}: {reason} ({folder.path})") from error
     if state == "interrupted":

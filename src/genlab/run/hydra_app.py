@@ -16,7 +16,7 @@ from genlab.run.command_line import as_typed, is_sweep, only_shows, prepared, qu
 from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.error_line import is_the_callers, one_line
-from genlab.run.outcome import Interrupted, Outcome
+from genlab.run.outcome import Interrupted, Outcome, Stop, say
 from genlab.run.secrets import redacted, refuse_secret_words
 from genlab.run.study_words import names_a_study
 from genlab.run.sweep import Sweep, check_sweep
@@ -29,16 +29,16 @@ def run_verb(verb: str, words: Sequence[str]) -> int:
     sweep = Sweep(verb)
     try:
         return _run(verb, words, sweep)
-    except KeyboardInterrupt:
-        print(sweep.interrupted() or f"genlab {verb}: interrupted", file=sys.stderr)
+    except (KeyboardInterrupt, Stop):
+        say(sweep.interrupted() or f"genlab {verb}: interrupted")
         return 130
     except Interrupted as stop:
-        print(stop, file=sys.stderr)
+        say(stop)
         return 130
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", ""):
             raise
-        print(f"genlab {verb}: {redacted(one_line(error, verb, words))}", file=sys.stderr)
+        say(f"genlab {verb}: {redacted(one_line(error, verb, words))}")
         return 2 if is_the_callers(error) else 1
     finally:
         sweep.forget()

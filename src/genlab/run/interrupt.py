@@ -1,7 +1,9 @@
-"""Stopping well: the first Ctrl-C or SIGTERM ends the run after the current step, the second at once."""
+"""Stopping well: the first Ctrl-C or SIGTERM ends the run after the current step, the second at once.
+
+Before the first step, while loggers begin and a checkpoint is read, nothing is lost by ending at once.
+"""
 
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,17 +16,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from genlab.processes import any_says, process_number
 from genlab.run.last_checkpoint import save_checkpoint
+from genlab.run.outcome import Stop, say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 VALIDATION_SECONDS = 3.0
 """How long a validation that is going on may take to its end once a signal has come."""
-
-
-class Stop(BaseException):
-    """Ends training where it stands.
-
-    Not KeyboardInterrupt: Lightning answers that one by ending the process, and a whole sweep with it.
-    """
 
 
 class StopOnSignal(Callback):
@@ -34,15 +30,19 @@ class StopOnSignal(Callback):
     for a whole one, and a run that goes on would be short of the rest of it. A validation that takes long is broken
     off: its step has been trained, but a checkpoint there would lack its figures, and so the run goes on from the last
     one before. Of several processes it is the first that hears signals; all of them stop before the same step.
+
+    ``training`` says that the first step is near; ``ended`` that nothing is left but to note how the run ended, which
+    no signal may keep it from.
     """
 
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
-        self.stopped = False
+        self.stopped = self.training = self.ended = False
         self._stopped_at = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take SIGTERM back from Lightning, which would end training with an error of its own."""
+        self.training = True
         if process_number() == 0 and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._handle)
 
@@ -74,7 +74,9 @@ class StopOnSignal(Callback):
                 signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.stopped:
+        if self.ended:
+            return
+        if self.stopped or not self.training:
             raise Stop
         self.stopped, self._stopped_at = True, time.monotonic()
-        print("\nstopping at the end of this step (again: at once)", file=sys.stderr)
+        say("\nstopping at the end of this step (again: at once)")

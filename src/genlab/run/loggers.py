@@ -13,8 +13,8 @@ from PIL import Image
 from pytorch_lightning.loggers import Logger
 
 from genlab.reporting.runs import read_metrics
-from genlab.run.interrupt import Stop
 from genlab.run.metrics_csv import MetricsCsv
+from genlab.run.outcome import Stop
 
 LONGEST_NAME = 128
 """Characters that services take for the name of a run."""

@@ -99,7 +99,7 @@ class MetricsCsv(Logger):
 
     def _rewrite(self, stop: int) -> None:
         lines = [",".join(self._columns)]
-        lines += [",".join(row.get(name, "") for name in self._columns) for row in self._rows[:stop]]
+        lines += [",".join(row.get(name) or "" for name in self._columns) for row in self._rows[:stop]]
         write_text(self.path, "\n".join(lines) + "\n")
         self._written = stop
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from genlab.run.command_line import TEXTS
 
-_NAME = r"(?:[\w-]*[_-])?(?:api[_-]?key|password|passwd|secret|(?:access|auth|api)[_-]?token)"
-_IS_SECRET = re.compile(_NAME, re.IGNORECASE)
+_WORDS = r"(?:api|secret|private|access)[_-]?key|password|passwd|secret|(?:(?:access|auth|api)[_-]?)?token"
+_NAME = rf"(?:[\w-]*[_-])?(?:{_WORDS})"
+_IS_SECRET = re.compile(rf"{_NAME}|(?:[\w-]*[_-])?(?:key|credentials?)", re.IGNORECASE)
 _GIVEN = re.compile(rf"(?<![\w-])({_NAME})(['\"]?\s*[:=]\s*)([^\s,}}\]]+)", re.IGNORECASE)
 _VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
 _SHORTEST = 8

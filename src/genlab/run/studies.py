@@ -9,16 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from genlab.checks import one_of, refuse
-from genlab.reporting.study_markdown import write_claims_page, write_study_page
+from genlab.reporting.study_markdown import write_claims_page, write_study_page, write_verdicts
 from genlab.run.artifacts import write_json
 from genlab.run.outcome import Outcome
 from genlab.run.study_results import at_budget, ledger_of, write_results
-from genlab.studies.earlier import read_earlier
+from genlab.studies.earlier import Earlier, read_earlier
 from genlab.studies.folder import StudyRecord
 from genlab.studies.ledger import Ledger
 from genlab.studies.observations import observe
 from genlab.studies.study import BUDGETS
 
+LEDGER = "claims.json"
 COLOURS = {"confirmed": "green", "refuted": "red", "undecided": "yellow"}
 
 
@@ -28,17 +29,25 @@ def main(cfg: DictConfig) -> Outcome:
     Raises ``ValueError`` for a budget at which no study was run, and for a name or an earlier ledger that is none.
     """
     budget = one_of("budget", cfg.budget, BUDGETS, "budget")
-    earlier = None if cfg.earlier is None else read_earlier(Path(str(cfg.earlier)).expanduser(), budget)
+    output = None if cfg.output is None else Path(str(cfg.output)).expanduser()
+    earlier = _earlier(cfg.earlier, output, budget)
     records = at_budget(budget)
     if not records:
         raise refuse("budget", "be one that a study was run with (genlab train -m study=NAME)", budget, "budget")
     ledger = ledger_of(records, earlier)
     _show(ledger)
-    if cfg.output is not None:
+    if output is not None:
         words = [f"{key}={cfg[key]}" for key in ("budget", "earlier", "output") if cfg[key] is not None]
-        command = shlex.join(["genlab", "studies", *words])
-        _write(ledger, _chosen(records, cfg.only), Path(str(cfg.output)).expanduser(), command)
+        _write(ledger, _chosen(records, cfg.only), output, shlex.join(["genlab", "studies", *words]))
     return Outcome()
+
+
+def _earlier(given: object, output: Path | None, budget: str) -> dict[str, Earlier]:
+    """What the ledger that is named found, or else the one that this one will replace."""
+    if given is not None:
+        return read_earlier(Path(str(given)).expanduser(), budget)
+    there = None if output is None else output / LEDGER
+    return read_earlier(there, budget) if there is not None and there.is_file() else {}
 
 
 def _chosen(records: list[StudyRecord], only: object) -> list[StudyRecord]:
@@ -52,10 +61,12 @@ def _chosen(records: list[StudyRecord], only: object) -> list[StudyRecord]:
 def _write(ledger: Ledger, records: list[StudyRecord], folder: Path, command: str) -> None:
     try:
         for record in records:
-            write_results(record.folder)
+            write_results(record.folder, ledger)
             write_study_page(record, observe(record), ledger.rows, folder, command)
+        for name in dict.fromkeys(row.study for row in ledger.rows if row.from_earlier):
+            write_verdicts(name, ledger.rows, folder)
         write_claims_page(ledger.rows, folder / "claims.md", command)
-        write_json(folder / "claims.json", ledger.as_dict())
+        write_json(folder / LEDGER, ledger.as_dict())
     except OSError as error:
         raise refuse("output", f"be a folder that can be written ({error.strerror})", str(folder), "output") from error
     print(f"{len(records)} studies and the ledger written to {folder}")

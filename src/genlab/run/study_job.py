@@ -28,6 +28,7 @@ from genlab.run.error_line import one_line
 from genlab.run.identity import identity, read_fast
 from genlab.run.mirror import mirror_results
 from genlab.run.outcome import Interrupted
+from genlab.run.secrets import redacted
 from genlab.run.study_plan import JUDGE, WITNESS, composing
 from genlab.run.study_records import job_file, read_record
 from genlab.run.study_words import as_word
@@ -59,8 +60,8 @@ def run_job(folder: Path, key: str) -> Ended:
         except (Interrupted, KeyboardInterrupt):  # in training, or before and after it
             return _recorded(folder, key, config, "interrupted", "stopped by the user", began)
         except Exception as error:
-            traceback.print_exc()
-            return _recorded(folder, key, config, "failed", one_line(error, "train", ()), began)
+            print(redacted(traceback.format_exc()), file=sys.stderr)
+            return _recorded(folder, key, config, "failed", redacted(one_line(error, "train", ())), began)
     return _recorded(folder, key, config, "done", "", began)
 
 

@@ -84,6 +84,7 @@ class Plan:
     reader: PlannedJob | None
     witness: PlannedJob | None
     fail_fast: int | None
+    words: tuple[str, ...] = ()
 
     def all_jobs(self) -> list[PlannedJob]:
         """The jobs of judge, reader and witness, where there is one, and then every other."""
@@ -120,6 +121,7 @@ class Plan:
             "witness": self._place_of(self.witness),
             "classifiers": {each.key: list(each.overrides) for each in self.all_jobs() if each.job is None},
             "fail_fast": self.fail_fast,
+            "words": list(self.words),
             "jobs": jobs,
         }
         write_json(self.folder / STUDY_FILE, content)
@@ -153,9 +155,9 @@ def make_plan(words: StudyWords) -> Plan:
     _refuse_unmeasured(study, jobs)
     measures = study.evaluate.get("measures") or []
     placed = tuple(_placed(planned, measures, finished) for planned in jobs)
-    return Plan(
-        folder, name, budget, definition, study, placed, judge, reader, witness, _fail_fast(words.sweep["fail_fast"])
-    )
+    typed = tuple(str(override.input_line) for override in words.runs)
+    fail_fast = _fail_fast(words.sweep["fail_fast"])
+    return Plan(folder, name, budget, definition, study, placed, judge, reader, witness, fail_fast, typed)
 
 
 def load_definition(name: str) -> dict[str, Any]:

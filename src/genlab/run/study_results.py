@@ -15,16 +15,16 @@ from genlab.studies.ledger import Ledger, make_ledger
 from genlab.studies.observations import observe
 
 
-def write_results(folder: Path) -> Path:
+def write_results(folder: Path, ledger: Ledger | None = None) -> Path:
     """Write all that the study in ``folder`` found, from the folders of its runs alone; returns the page.
 
-    Its verdicts are those of the whole ledger: every study at the same budget is corrected for.
+    Its verdicts are those of ``ledger``, or of one over every study at the same budget whose runs are here.
     """
     study = read_study(folder)
     observations = observe(study)
     write_csv(observations, folder / "results.csv")
     draw_study(study, observations, folder / "figures")
-    ledger = ledger_of([study, *(other for other in at_budget(study.budget) if other.name != study.name)])
+    ledger = ledger or ledger_of([study, *(other for other in at_budget(study.budget) if other.name != study.name)])
     own = [row for row in ledger.rows if row.study == study.name]
     write_json(folder / "claims.json", {**ledger.as_dict(), "rows": [row.as_dict() for row in own]})
     title = f"{study.name}, budget {study.budget}"

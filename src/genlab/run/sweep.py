@@ -19,7 +19,8 @@ from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.config_values import refuse_name
 from genlab.run.error_line import one_line
-from genlab.run.outcome import Interrupted, Outcome
+from genlab.run.outcome import Interrupted, Outcome, say
+from genlab.run.secrets import redacted
 
 RECORDS = ".sweep"
 
@@ -83,8 +84,8 @@ class Sweep:
             self._record(job.num, name, "interrupted", f"{stop}")
             raise KeyboardInterrupt from stop
         except Exception as error:
-            reason = one_line(error, self.verb, ())
-            print(f"genlab {self.verb}: {reason}", file=sys.stderr)
+            reason = redacted(one_line(error, self.verb, ()))
+            say(f"genlab {self.verb}: {reason}")
             self._record(job.num, name, "failed", reason)
 
     def _record(self, number: int, name: str, state: str, reason: str) -> None:

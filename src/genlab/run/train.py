@@ -4,6 +4,7 @@ Whatever can be answered without torch is answered before it is imported.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,25 @@ def main(cfg: DictConfig) -> Outcome:
         make_absolute(cfg)
         config = plain(cfg)
         refuse_secrets(config)
-        resume = folder.is_a_runs()
-        if resume:
-            folder.refuse_other_config(config)
-            if (iterations := _finished(cfg, folder)) is not None:
-                print(f"{path} is finished ({iterations:,} iterations): nothing to do")
-                return Outcome("done", path)
+        if (done := nothing_to_do(folder, cfg, config)) is not None:
+            return done
         from genlab.run.fit import fit
 
-        return fit(folder, cfg, config, resume)
+        return fit(folder, cfg, config)
+
+
+def nothing_to_do(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any]) -> Outcome | None:
+    """The outcome of a run that is finished in its folder, and says so; None where there is something to train.
+
+    Raises ``ValueError`` for a folder of another run, and for one that is no run's.
+    """
+    if not folder.is_a_runs():
+        return None
+    folder.refuse_other_config(config)
+    if (iterations := _finished(cfg, folder)) is None:
+        return None
+    print(f"{folder.path} is finished ({iterations:,} iterations): nothing to do")
+    return Outcome("done", folder.path)
 
 
 def make_absolute(cfg: DictConfig) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
-from genlab.run.whole_file import whole_file
+from genlab.whole_file import whole_file
 
 
 class WholeCheckpoints(TorchCheckpointIO):

@@ -5,7 +5,7 @@ each kind.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from genlab.checks import in_range, nearest_hint, one_of, positive, refuse
@@ -112,12 +112,24 @@ Part = Trend | Comparison | Near | Correlation | Indistinct
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement and the parts that all must hold; ``pending`` says why there are none yet."""
+    """A statement and the parts that all must hold; ``pending`` says why there are none yet.
+
+    ``needs`` are settings that a budget must set, and at least so high: what is said of the end of a long training
+    is not decided by a short one.
+    """
 
     id: str
     statement: str
     parts: tuple[Part, ...]
     pending: str = ""
+    needs: Mapping[str, float] = field(default_factory=dict)
+
+    def too_short(self, settings: Mapping[str, Any]) -> str:
+        """Which setting of a budget is lower than the claim needs, and how much; empty where none is."""
+        for key, least in self.needs.items():
+            if (value := as_number(settings.get(key))) is not None and value < least:
+                return f"{key} is {value:g}, and the statement is about {least:g}"
+        return ""
 
 
 def read_claims(definition: Mapping[str, Any]) -> dict[str, Claim]:
@@ -137,6 +149,8 @@ def check_claims(definition: Mapping[str, Any]) -> None:
     """Raise as :func:`read_claims` does, and for axes that the study does not have or that a part leaves open."""
     quantities = read_quantities(definition)
     for claim in read_claims(definition).values():
+        for key in claim.needs:
+            one_of("needs", key, list(definition.get("settings") or {}), f"study.claims.{claim.id}.needs")
         for index, part in enumerate(claim.parts):
             _check_axes(part, definition, quantities, f"study.claims.{claim.id}.all[{index}]")
 
@@ -176,7 +190,7 @@ def _claim(name: str, content: Any, quantities: Known) -> Claim:
     path = f"study.claims.{name}"
     if not isinstance(content, Mapping) or ("all" in content) == ("pending" in content):
         raise refuse(name, "be a mapping with a `statement`, and with `all` or with `pending`", content, path)
-    _known_keys(content, ("statement", "all", "pending"), (), path)
+    _known_keys(content, ("statement", "all", "pending", "needs"), (), path)
     statement, pending, parts = content.get("statement"), content.get("pending", ""), content.get("all", [])
     for key, text in (("statement", statement), ("pending", pending)):
         if not isinstance(text, str) or (key in content and not text):
@@ -184,7 +198,13 @@ def _claim(name: str, content: Any, quantities: Known) -> Claim:
     if not isinstance(parts, list) or ("all" in content and not parts):
         raise refuse("all", "be a list of parts", parts, f"{path}.all")
     read = tuple(_part(part, quantities, f"{path}.all[{index}]") for index, part in enumerate(parts))
-    return Claim(name, str(statement), read, pending)
+    return Claim(name, str(statement), read, pending, _needs(content.get("needs", {}), f"{path}.needs"))
+
+
+def _needs(content: Any, path: str) -> dict[str, float]:
+    if not isinstance(content, Mapping):
+        raise refuse("needs", "be a mapping of settings to numbers", content, path)
+    return {str(key): positive(str(key), value, f"{path}.{key}") for key, value in content.items()}
 
 
 def _part(content: Any, quantities: Known, path: str) -> Part:

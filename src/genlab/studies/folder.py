@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from genlab.checks import refuse
@@ -31,13 +32,22 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """Everything that a study's folder says; ``definition`` has the budget's changes merged in."""
+    """Everything that a study's folder says; ``definition`` has the budget's changes merged in.
+
+    ``words`` are what was typed of its runs beside study and budget.
+    """
 
     folder: Path
     name: str
     budget: str
     definition: dict[str, Any]
     jobs: tuple[JobRecord, ...]
+    words: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command that makes the study, or goes on with it."""
+        return " ".join(["genlab train -m", f"study={self.name}", f"budget={self.budget}", *map(quote, self.words)])
 
 
 def find_studies(folder: Path) -> list[Path]:
@@ -50,7 +60,8 @@ def read_study(folder: Path) -> StudyRecord:
     folder = Path(folder)
     content = read_plan(folder)
     jobs = tuple(_job(folder, entry) for entry in content["jobs"])
-    return StudyRecord(folder, content["name"], content["budget"], content["definition"], jobs)
+    words = tuple(map(str, content.get("words", ())))
+    return StudyRecord(folder, content["name"], content["budget"], content["definition"], jobs, words)
 
 
 def read_plan(folder: Path) -> dict[str, Any]:

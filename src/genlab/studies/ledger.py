@@ -14,11 +14,12 @@ from genlab.studies.folder import StudyRecord
 from genlab.studies.inference import MOST_SEEDS, holm
 from genlab.studies.observations import observe
 from genlab.studies.quantities import Quantity, read_quantities
-from genlab.studies.study import BUDGETS
+from genlab.studies.study import BUDGETS, at_budget
 from genlab.studies.weighing import Weighed, weigh
 from genlab.studies.wording import measure_in_words, rule_in_words
 
 ALPHA = 0.05
+CHANGED = "the study was run before its file changed this rule"
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
 GROUPS = "RGV"
 """The order of ids by their letter; other letters follow in alphabetical order."""
@@ -29,8 +30,9 @@ class LedgerRow:
     """A claim and its verdict. ``figures`` and ``effect`` are text, a test after the other; ``parts`` has the numbers.
 
     ``p`` is two-sided and None where nothing was tested; ``p_corrected`` is None for claims that could not be decided
-    whatever p is (seeds too few, runs missing), which are not among the ``corrected_for``. ``seeds`` is the number in
-    the smallest cell. ``from_earlier`` says that the evidence is an earlier ledger's, and its runs are not at hand.
+    whatever p is (seeds too few, runs missing or too short), which are not among the ``corrected_for``. ``seeds`` is
+    the number in the smallest cell. ``from_earlier`` says that the evidence is an earlier ledger's, and its runs are
+    not at hand; ``changed`` that the study's file has another rule by now.
     """
 
     id: str
@@ -49,6 +51,7 @@ class LedgerRow:
     reason: str
     parts: tuple[Evidence, ...] = ()
     from_earlier: bool = False
+    changed: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The row as JSON has it: no NaN and no infinity, None in their place."""
@@ -94,7 +97,7 @@ def make_ledger(
     in_range("alpha", alpha, 0, 1, "alpha", low_open=True, high_open=True)
     run = {study.name: study for study in _chosen(studies)}
     entries = [entry for name in {**run, **definitions} for entry in _entries(name, run, definitions, earlier or {})]
-    tested = [entry for entry in entries if entry.weighed is not None and entry.weighed.decides]
+    tested = [entry for entry in entries if entry.decides]
     corrected = dict(zip(map(id, tested), holm([entry.p for entry in tested]), strict=True))
     still_open = sum(p > alpha for p in corrected.values())
     family = _Family(len(tested), alpha, alpha / max(1, still_open))
@@ -120,7 +123,10 @@ class _Family:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A claim with what its study found; ``budget`` is empty and ``weighed`` None where it was not run."""
+    """A claim with what its study found; ``budget`` is empty and ``weighed`` None where it was not run.
+
+    ``too_short`` says what was not run long enough for the statement; ``command`` is what goes on with the study.
+    """
 
     claim: Claim
     name: str
@@ -130,6 +136,12 @@ class _Entry:
     weighed: Weighed | None = None
     changed: bool = False
     from_earlier: bool = False
+    too_short: str = ""
+    command: str = ""
+
+    @property
+    def decides(self) -> bool:
+        return self.weighed is not None and self.weighed.decides and not self.too_short
 
     @property
     def p(self) -> float:
@@ -169,7 +181,7 @@ def _entries(
         now = planned.pop(entry.claim.id, None)
         yield replace(entry, changed=now is not None and now.rule != entry.rule)
     for entry in planned.values():
-        yield _taken_over(entry, earlier.get(entry.claim.id)) if name not in run else entry
+        yield _taken_over(entry, earlier.get(entry.claim.id), definition) if name not in run else entry
 
 
 def _planned(claim: Claim, name: str, quantities: Mapping[str, Quantity]) -> _Entry:
@@ -181,15 +193,19 @@ def _weighed(study: StudyRecord) -> Iterator[_Entry]:
     observations, quantities = observe(study), read_quantities(study.definition)
     for claim in read_claims(study.definition).values():
         weighed = weigh(claim, observations, quantities) if claim.parts else None
-        yield replace(_planned(claim, study.name, quantities), budget=study.budget, weighed=weighed)
+        entry = _planned(claim, study.name, quantities)
+        too_short = claim.too_short(study.definition.get("settings") or {})
+        yield replace(entry, budget=study.budget, weighed=weighed, too_short=too_short, command=study.command)
 
 
-def _taken_over(entry: _Entry, earlier: Earlier | None) -> _Entry:
+def _taken_over(entry: _Entry, earlier: Earlier | None, definition: Mapping[str, Any]) -> _Entry:
     """``entry`` as an earlier ledger has it, by the rule of then; as it is where that one has it of another study."""
     if earlier is None or earlier.study != entry.name:
         return entry
     found = replace(entry, measure=earlier.measure, rule=earlier.rule, budget=earlier.budget, weighed=earlier.weighed)
-    return replace(found, changed=earlier.rule != entry.rule, from_earlier=True)
+    settings = at_budget(definition, earlier.budget).get("settings") or {} if entry.claim.needs else {}
+    too_short = entry.claim.too_short(settings)
+    return replace(found, changed=earlier.rule != entry.rule, from_earlier=True, too_short=too_short)
 
 
 def _row(entry: _Entry, p_corrected: float | None, family: _Family) -> LedgerRow:
@@ -214,6 +230,7 @@ def _row(entry: _Entry, p_corrected: float | None, family: _Family) -> LedgerRow
         reason=_reason(entry, verdict, p_corrected, family),
         parts=weighed.evidence if weighed is not None else (),
         from_earlier=entry.from_earlier,
+        changed=entry.changed,
     )
 
 
@@ -234,12 +251,14 @@ def _reason(entry: _Entry, verdict: str, p_corrected: float | None, family: _Fam
         return entry.claim.pending
     if entry.weighed is None:
         return f"not run yet: genlab train -m study={entry.name} budget=quick"
-    if p_corrected is None:
+    if entry.too_short:
+        reason = f"{entry.too_short}: genlab train -m study={entry.name} budget={BUDGETS[-1]}"
+    elif p_corrected is None:
         reason = f"{entry.weighed.missing}: {_next(entry, entry.weighed)}"
     else:
         reason = f"p = {_p(entry.weighed.p)}, {_p(p_corrected)} corrected for {family.tested} claims"
         reason += f"; {_what_it_takes(entry.weighed, family.level)}" if verdict == UNDECIDED else ""
-    return reason + ("; the study was run before its file changed this rule" if entry.changed else "")
+    return reason + (f"; {CHANGED}" if entry.changed else "")
 
 
 def _next(entry: _Entry, weighed: Weighed) -> str:
@@ -247,7 +266,8 @@ def _next(entry: _Entry, weighed: Weighed) -> str:
     if entry.budget == BUDGETS[0]:
         return f"genlab train -m study={entry.name} budget={BUDGETS[1]}"
     if any(each.missing for each in weighed.evidence):
-        return f"genlab train -m study={entry.name} budget={entry.budget} goes on with what is not done"
+        command = entry.command or f"genlab train -m study={entry.name} budget={entry.budget}"
+        return f"{command} goes on with what is not done" if entry.command else f"its runs are not here: {command}"
     return "give the study more seeds"
 
 

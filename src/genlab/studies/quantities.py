@@ -16,7 +16,8 @@ from genlab.studies.axes import as_number
 
 LOWER, HIGHER = "lower", "higher"
 FIRST = ("first_at_most", "first_at_least")
-"""When something is first reached; what never is counts as the end of the run, and is flagged."""
+"""When something is first reached, between two values on the straight line from one to the other; what never is counts
+as the end of the run, and is flagged."""
 TAKES = ("last", "mean", "variance", *FIRST, "minimum", "maximum")
 """How a series that was logged becomes one number."""
 SHARES = {"mean": 0.1, "variance": 1.0}
@@ -245,14 +246,24 @@ def logged_value(source: Logged, series: Series | None, iterations: int) -> Meas
         return NOT_MEASURED
     steps, values = series
     if source.take in FIRST:
-        there = steps[_is_there(values, source.take, source.threshold)]
-        return Measured(float(there[0])) if len(there) else Measured(float(iterations), censored=True)
+        there = np.flatnonzero(_is_there(values, source.take, source.threshold))
+        reached = _crossing(steps, values, int(there[0]), source.threshold) if len(there) else float(iterations)
+        return Measured(reached, censored=not len(there))
     if source.share < 1:
         values = values[steps > (1 - source.share) * iterations]
     least = source.window if source.take == "variance" else 1
     if len(values) < least or not np.isfinite(values).all():
         return NOT_MEASURED
     return Measured(_taken(source, values))
+
+
+def _crossing(steps: NDArray[np.int64], values: NDArray[np.float64], place: int, threshold: float) -> float:
+    """The step at which the line from the value before ``place`` meets the threshold; its own where none is before."""
+    after, before = float(steps[place]), max(0, place - 1)
+    rise = float(values[place] - values[before])
+    if not np.isfinite(rise) or rise == 0:
+        return after
+    return after - (float(values[place]) - threshold) / rise * (after - float(steps[before]))
 
 
 def _taken(source: Logged, values: NDArray[np.float64]) -> float:

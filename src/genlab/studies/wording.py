@@ -14,10 +14,11 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 def rule_in_words(claim: Claim, quantities: Known) -> str:
     """The rule by which ``claim`` is decided: its parts, numbered where there are several, and the tests."""
     parts = [part_in_words(part, quantities) for part in claim.parts]
+    needs = "".join(f"; {key} at least {least:g}" for key, least in claim.needs.items())
     if len(parts) < 2:
-        return "".join(parts)
+        return "".join(parts) + needs
     numbered = "; ".join(f"({number}) {part}" for number, part in enumerate(parts, start=1))
-    return f"all of these: {numbered}"
+    return f"all of these: {numbered}{needs}"
 
 
 def part_in_words(part: Part, quantities: Known) -> str:

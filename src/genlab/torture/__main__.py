@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if options.quick:
         options.tries = 1
+    if options.output is None:  # a short try is kept apart: it must not take the place of a long one
+        options.output = Path("torture") / ("quick" if options.quick else "")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the temporary folder goes
     try:
         with tempfile.TemporaryDirectory(prefix="genlab-torture-", ignore_cleanup_errors=True) as folder:
@@ -58,7 +60,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", type=SomeOf(SECTIONS), default=SECTIONS, metavar="A,B", help=", ".join(SECTIONS))
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all random moments")
     parser.add_argument("--quick", action="store_true", help="without what takes long: does it hold at all?")
-    parser.add_argument("--output", type=Path, default=Path("torture"), metavar="FOLDER", help="of the records")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="of the records (default: torture)")
     parser.add_argument(
         "--write-docs",
         type=Path,
@@ -111,8 +113,9 @@ def _tried(options: argparse.Namespace, folder: Path) -> dict[str, Record]:
         for row in work[name](options, alone, text, folder):
             rows.append(row)
             _tell(row, time.monotonic() - began)
-        tried[name] = _record(options, rows, time.monotonic() - began)
-        write_record(options.output, name, tried[name])
+        if rows:
+            tried[name] = _record(options, rows, time.monotonic() - began)
+            write_record(options.output, name, tried[name])
     return tried
 
 
@@ -147,7 +150,7 @@ def _stopping(options: argparse.Namespace, alone: Alone, text: Path, folder: Pat
     from genlab.torture.stopping import stop_rows
 
     for each in list(alone.values())[:: 3 if options.quick else 1]:  # of four: the fastest steps and the slowest
-        times = 1 if options.quick else 2 * options.tries
+        times = 1 if options.quick else 4 * options.tries  # by two tries each signal comes at each event
         yield from stop_rows(each, text, folder, times, options.seed, options.quick)
 
 
@@ -158,8 +161,11 @@ def _determinism(options: argparse.Namespace, alone: Alone, text: Path, folder: 
         return
     for each in alone.values():
         yield twice_row(each, folder)
+    first, *others = alone.values()
     for threads in (1, None):
-        yield sweep_row(next(iter(alone.values())), folder, threads)
+        yield sweep_row(first, folder, threads)
+    for each in others[-1:]:  # an image model, whose sums over a batch go by the number of threads
+        yield sweep_row(each, folder, 1)
 
 
 def _bad_input(options: argparse.Namespace, alone: Alone, text: Path, folder: Path) -> Iterator[Row]:
@@ -183,7 +189,13 @@ def _record(options: argparse.Namespace, rows: list[Row], seconds: float) -> Rec
     return Record(
         ended=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=seconds,
-        options={"kills": options.kills, "tries": options.tries, "seed": options.seed, "quick": options.quick},
+        options={
+            "kills": options.kills,
+            "tries": options.tries,
+            "seed": options.seed,
+            "models": " ".join(options.models),
+            "quick": options.quick,
+        },
         commit=code["commit"],
         dirty=code["dirty"],
         versions=versions(),

@@ -286,7 +286,7 @@ def _faults(case: Case, ended: Ended, trained: bool, before: set[Path]) -> list[
         wrong.append(f"a traceback: {shown}")
     if len(ended.err.splitlines()) > _MOST_LINES:
         wrong.append(f"{len(ended.err.splitlines())} lines on stderr: {shown}")
-    if ended.code == 1 and case.must_hold_before_work and "(monitor)" not in ended.err:  # the model says what it logs
+    if ended.code == 1 and case.must_hold_before_work:
         wrong.append(f"found out at work: {shown}")
     if ended.code == 2 and case.says and not any(path in ended.err for path in case.says):
         wrong.append(f"the message does not name {case.says[0]}: {shown}")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from genlab.run.whole_file import whole_file
+from genlab.whole_file import whole_file
 
 HEADINGS = ("what", "where", "what was done", "times", "what was seen", "as it should be")
 SECTIONS = ("resume", "faults", "numbers", "stopping", "determinism", "bad_input")

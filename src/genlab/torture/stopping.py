@@ -94,10 +94,10 @@ def _twice(model: str, words: list[str], folder: Path, times: int, chance: rando
             if event == STEP:
                 break
         _wait(child, 0.2)
-        child.send(_SIGNALS[number % 2])
+        child.send(_signal(number))
         _wait(child, _LATER + chance.uniform(0, 0.2))
         since = time.monotonic()
-        child.send(_SIGNALS[number % 2])
+        child.send(_signal(number))
         ended = child.end()
         stops.seconds.append(time.monotonic() - since)
         stops.wrong += _wrong_stop(ended, place / "run", saved=False, checkpoint=False)
@@ -130,7 +130,7 @@ def _stop(words: list[str], place: Path, number: int, nth: int, delay: float, st
             break
     _wait(child, delay)
     since = time.monotonic()
-    child.send(_SIGNALS[number % 2])
+    child.send(_signal(number))
     ended = child.end()
     if ended.code == 0:
         return None
@@ -138,6 +138,11 @@ def _stop(words: list[str], place: Path, number: int, nth: int, delay: float, st
     if stops.seconds[-1] > MOST_SECONDS:
         stops.wrong.append(f"a stop took {stops.seconds[-1]:.1f} s")
     return ended
+
+
+def _signal(number: int) -> signal.Signals:
+    """The signals in turn; in the next round of events the other way round, so that each comes at each."""
+    return _SIGNALS[(number + number // len(_EVENTS)) % 2]
 
 
 def _wait(child: Child, seconds: float) -> None:

@@ -46,6 +46,8 @@ class VaeModule(pl.LightningModule):
     """
 
     precisions = ("32-true", "64-true", "bf16-mixed", "16-mixed")
+    # What may say which weights are best: the figures of held-out images.
+    monitors = ("val/elbo", "val/log_likelihood", "val/kl", "val/loss")
 
     def __init__(
         self,

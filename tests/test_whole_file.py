@@ -10,7 +10,7 @@ import torch
 
 from genlab.run.artifacts import RunFolder
 from genlab.run.whole_checkpoints import WholeCheckpoints
-from genlab.run.whole_file import is_part, whole_file
+from genlab.whole_file import is_part, whole_file
 
 
 def names(folder: Path) -> list[str]:
