@@ -9,11 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch_fidelity.metric_prc import prc_features_to_metric
 
 from genlab.evaluation.coverage import Coverage
 from genlab.evaluation.density import Density
 from genlab.evaluation.image_data import Scored
-from genlab.evaluation.neighbourhoods import density_coverage, distances, precision_recall
+from genlab.evaluation.neighbourhoods import density_coverage, distances, precision_recall, squared_radii
 from genlab.evaluation.precision import Precision
 from genlab.evaluation.recall import Recall
 
@@ -53,6 +54,27 @@ def test_figures_are_their_definitions(ours: list[Any], theirs: list[Any], k: in
     inside = apart < radii(y, k) - 1e-6
     assert reliable.density["value"] == pytest.approx(inside.sum(axis=1).mean() / k)
     assert reliable.coverage["value"] == pytest.approx(inside.any(axis=0).mean())
+
+
+@pytest.mark.parametrize(("rows", "others", "k"), [(700, 600, 3), (251, 250, 1), (40, 300, 5), (6, 6, 5)])
+def test_precision_and_recall_are_torch_fidelitys(fakes: SimpleNamespace, rows: int, others: int, k: int) -> None:
+    """In as many rows at once as there are, and in fewer."""
+    pair = [Scored(fakes.drawn(count, seed)[0], None, fakes.LinearJudge()) for count, seed in ((rows, 1), (others, 2))]
+    found = precision_recall(pair[0], pair[1], k)
+    expected = prc_features_to_metric(
+        *(each.features.double() for each in pair), prc_neighborhood=k, prc_batch_size=100, save_cpu_ram=True
+    )
+    assert found.precision["value"] == pytest.approx(expected["precision"], abs=1e-6)
+    assert found.recall["value"] == pytest.approx(expected["recall"], abs=1e-6)
+    assert 0 < found.precision["value"] < 1 or k == 5
+
+
+def test_squared_radii_are_those_of_the_distances(fakes: SimpleNamespace) -> None:
+    images = Scored(fakes.drawn(300, 3)[0], None, fakes.LinearJudge())
+    apart = distances(images.features, images.features)
+    for k in (1, 4, 299):
+        expected = apart.kthvalue(k + 1).values.square()
+        assert torch.allclose(squared_radii(images, k), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_a_line_by_hand() -> None:

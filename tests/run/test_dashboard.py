@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -80,6 +81,10 @@ def test_a_report_shows_what_runs_of_the_model_have(model: str, genlab, trained:
     curves = {key for keys in panels["training"]["curves"].values() for key in keys}
     logged = set(read_metrics(run / "metrics.csv"))
     assert curves <= logged
+    monitors = import_module(f"genlab.{model}.module").__dict__[f"{model.title().replace('_', '')}Module"].monitors
+    assert {name for name in logged if name.startswith("val/")} == set(monitors), (
+        "what may be monitored is what there is"
+    )
     losses = {name for name in logged if "loss" in name or "elbo" in name}
     assert losses - curves <= {"train/loss", "val/loss"}, "a VAE's loss is its ELBO, and everything else is shown"
     samples = {f"samples/{name}" for name in (*KINDS, "passes", "walk_strip", "walk_animation")}

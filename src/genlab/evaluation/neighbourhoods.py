@@ -7,9 +7,9 @@ figures of a pair of sets come from the same distances and are kept for the meas
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
 from genlab.evaluation.image_data import Scored
 from genlab.evaluation.means import mean
@@ -17,6 +17,8 @@ from genlab.evaluation.shares import share
 
 ROWS = 1000
 """Rows of distances that are in memory at once: 80 MB beside 10,000 images."""
+FEW_ROWS = 250
+"""The same where they are products of matrices: what is done with them is done while a cache has them."""
 
 
 class PrecisionRecall(NamedTuple):
@@ -40,19 +42,35 @@ def precision_recall(generated: Scored, real: Scored, k: int) -> PrecisionRecall
     Both sets need more than ``k`` images. Source: Kynkäänniemi et al., "Improved precision and recall metric for
     assessing generative models" (NeurIPS 2019).
     """
-    # In float64: cdist multiplies matrices, and in float32 the distance of two equal rows would not be near 0.
-    metric = prc_features_to_metric(
-        generated.features.double(),
-        real.features.double(),
-        prc_neighborhood=k,
-        prc_batch_size=ROWS,
-        save_cpu_ram=True,
-        verbose=False,
-    )
+    others, reach, own_reach = real.features.double(), squared_radii(real, k), squared_radii(generated, k)
+    near_real, near_generated = [], torch.zeros(len(real), dtype=torch.bool)
+    for rows, own in zip(generated.features.double().split(FEW_ROWS), own_reach.split(FEW_ROWS), strict=True):
+        apart = squared_distances(rows, others)
+        near_real.append((apart <= reach).any(dim=1))
+        near_generated |= (apart <= own[:, None]).any(dim=0)
     return PrecisionRecall(
-        share(round(metric[KEY_METRIC_PRECISION] * len(generated)), len(generated)),
-        share(round(metric[KEY_METRIC_RECALL] * len(real)), len(real)),
+        share(int(torch.cat(near_real).sum()), len(generated)), share(int(near_generated.sum()), len(real))
     )
+
+
+@lru_cache(maxsize=4)
+def squared_radii(images: Scored, k: int) -> Tensor:
+    """The squared distance (N,) from each image to its ``k``-th nearest among the others, float64."""
+    features = images.features.double()
+    found = [
+        torch.from_numpy(np.partition(squared_distances(rows, features).numpy(), k, axis=1)[:, k])  # 0 is itself
+        for rows in features.split(FEW_ROWS)
+    ]
+    return torch.cat(found)
+
+
+def squared_distances(first: Tensor, second: Tensor) -> Tensor:
+    """Squared Euclidean distances (N, M) between rows (N, D) and (M, D), by a product of matrices.
+
+    In float64 alone: in float32 the distance of two equal rows would not be near 0. Rounding may take it below.
+    """
+    ends = first.square().sum(dim=1)[:, None] + second.square().sum(dim=1)
+    return ends.addmm_(first, second.T, alpha=-2)
 
 
 @lru_cache(maxsize=4)
