@@ -98,7 +98,7 @@ types: install ## check types with mypy
 
 unit: install install-ray ## run the tests
 	@echo "== pytest"
-	@$(BIN)/python -m pytest -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 format: install ## format the code with ruff
 	@$(BIN)/ruff format src tests
@@ -157,7 +157,7 @@ mutants: $(VENV)/.mutation ## spoil the code, a little at a time, and see whethe
 
 coverage: $(VENV)/.mutation install-ray ## run the tests and say which lines they run, 90 % at least
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadscope
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage json --quiet -o .coverage.json
 	@$(BIN)/python -m genlab.torture.line_coverage .coverage.json --at-least 90 --write-docs

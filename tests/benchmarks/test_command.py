@@ -20,6 +20,8 @@ from genlab.char_rnn.data import Streams
 from genlab.char_rnn.nets import CharRnn
 from genlab.char_rnn.text import Vocabulary
 
+pytestmark = pytest.mark.minutes
+
 
 def quick(folder: Path, only: str, *words: str) -> dict[str, Any]:
     """The record of a quick run of some cases."""

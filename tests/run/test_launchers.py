@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.minutes
+
 RAY = Path(sys.prefix) / "ray"
 LR = ("train", "-m", "study=rnn_lr", "budget=smoke", "trainer.max_steps=40", "model.engine=torch", "seed=0")
 SHORT = ("data.windows_per_step=20",)

@@ -39,7 +39,7 @@ IMAGES = [
     *("trainer.max_epochs=-1", "trainer.max_steps=4", "trainer.val_check_interval=100"),
     *("trainer.check_val_every_n_epoch=null", "trainer.log_every_n_steps=1"),
 ]
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = [pytest.mark.minutes, pytest.mark.usefixtures("forked")]
 
 
 def train(folder: Path, *words: object) -> Path:

@@ -21,6 +21,8 @@ from genlab.studies.claims import check_selections
 from genlab.studies.quantities import check_measures
 from genlab.studies.study import at_budget, read_definition
 
+pytestmark = pytest.mark.minutes
+
 STUDIES = sorted(path.stem for path in (config_dir() / "study").glob("*.yaml"))
 LR = ("train", "-m", "study=rnn_lr", "budget=smoke")
 QUICKEST = ("trainer.max_steps=20", "model.engine=torch", "data.windows_per_step=10")

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from tests.run.test_study_smoke import STUDIES, smoke_of
 
+pytestmark = pytest.mark.minutes
+
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 
 

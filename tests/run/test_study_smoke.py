@@ -9,6 +9,8 @@ import pytest
 from genlab.run.cli import main
 from genlab.run.config_files import config_dir
 
+pytestmark = pytest.mark.minutes
+
 STUDIES = sorted(path.stem for path in (config_dir() / "study").glob("*.yaml"))
 
 

@@ -31,7 +31,10 @@ FAULTS = (
 
 BAD_INPUT = 6
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the suite needs a system with fork")
+pytestmark = [
+    pytest.mark.minutes,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the suite needs a system with fork"),
+]
 
 
 @pytest.fixture(scope="module")
