@@ -116,7 +116,7 @@ def test_a_walk_from_images_goes_by_their_encodings(fakes: SimpleNamespace) -> N
     with pytest.raises(ValueError, match=r"false with fewer than 30 test images; got True \(evaluators.path_length"):
         PathLength(points=30, from_images=True)(model, data)
     with pytest.raises(ValueError, match=r"`from_images` must be false for a model without an encoder; got True"):
-        PathLength(from_images=True)(fakes.LinearGaussian(), data)
+        PathLength(from_images=True)(fakes.Emits(make=lambda count, seed: torch.empty(0)), data)
 
 
 @pytest.mark.parametrize(

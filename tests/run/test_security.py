@@ -105,6 +105,7 @@ def classifier(trained: Path) -> Path:
     shutil.copytree(trained, folder)
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["model"]["_target_"] = "genlab.classifier.module.ClassifierModule"
+    config["data"]["_target_"] = "genlab.classifier.data.ClassifierDataModule"
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     record = json.loads((folder / "provenance.json").read_text())
     record["data"]["sha256"] = load_images("digits", Path()).sha256
