@@ -42,7 +42,7 @@ def test_a_step_is_taken_apart(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     assert sum(found["parts"].values()) == pytest.approx(1)
     assert found["parts"]["convolutions"] > found["parts"]["linear layers"] > 0
-    assert found["seconds"] > 0
+    assert found["step_seconds"] > 0
     assert found["operations"] / found["peak"] < 10
 
 
@@ -80,7 +80,7 @@ def test_a_run_of_the_trainer_is_taken_apart(tmp_path: Path) -> None:
 
 
 def image_round(seconds: float) -> dict[str, object]:
-    return {"seconds": seconds, "operations": 8e9, "peak": 1e11, "parts": {"convolutions": 0.75, "the rest": 0.25}}
+    return {"step_seconds": seconds, "operations": 8e9, "peak": 1e11, "parts": {"convolutions": 0.75, "the rest": 0.25}}
 
 
 def test_the_least_that_a_step_takes_bounds_its_ratio() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from genlab.reporting.figures import COLOURS, dressed, new_figure, write_figure
 
@@ -41,6 +42,8 @@ def draw_curve(curve: Curve, path: Path) -> Path:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(curve.sizes, [f"{size:g}" for size in curve.sizes])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:,.4g}"))
     axes.minorticks_off()
     axes.set_xlabel(curve.axis)
     axes.set_ylabel(curve.unit)

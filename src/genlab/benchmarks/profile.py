@@ -93,7 +93,7 @@ def part_table(images: Mapping[str, Mapping[str, Sequence[Found]]]) -> str:
     """Shares of a step by part, a row a model and side."""
     parts = list(next(iter(images.values()))["genlab"][0]["parts"])
     body = [
-        [f"{MODELS[model]}, {side}", f"{MILLISECONDS * median(rounds, 'seconds'):.0f}"]
+        [f"{MODELS[model]}, {side}", f"{MILLISECONDS * median(rounds, 'step_seconds'):.0f}"]
         + [f"{float(np.median([found['parts'][part] for found in rounds])):.0%}" for part in parts]
         for model, sides in images.items()
         for side, rounds in sides.items()
@@ -106,11 +106,11 @@ def floor_table(images: Mapping[str, Mapping[str, Sequence[Found]]]) -> str:
     body = []
     for model, sides in images.items():
         ours = sides["genlab"]
-        seconds, count, pace = (median(ours, key) for key in ("seconds", "operations", "peak"))
+        seconds, count, pace = (median(ours, key) for key in ("step_seconds", "operations", "peak"))
         floor = count / pace
         row = [MODELS[model], f"{count / 1e9:.1f}", f"{pace / 1e9:.0f}", f"{MILLISECONDS * floor:.0f}"]
         row += [f"{MILLISECONDS * seconds:.0f}", f"{floor / seconds:.0%}"]
-        peer = median(sides["peer"], "seconds") if "peer" in sides else None
+        peer = median(sides["peer"], "step_seconds") if "peer" in sides else None
         row += (
             ["", "", ""]
             if peer is None

@@ -39,7 +39,7 @@ Step = Callable[[], object]
 def take_apart(model: str, peer: bool, precision: str, steps: int) -> dict[str, Any]:
     """A step of genlab's bare loop, or of the peer's (in single precision), on ``BATCH`` images.
 
-    ``seconds`` is the median of ``steps``; ``parts`` are shares of the time by part; ``operations`` is how many
+    ``step_seconds`` is the median of ``steps``; ``parts`` are shares of the time by part; ``operations`` is how many
     floating-point operations its convolutions and products have, and ``peak`` how many a second a product of two
     large matrices gets done.
     """
@@ -47,7 +47,7 @@ def take_apart(model: str, peer: bool, precision: str, steps: int) -> dict[str, 
     for _ in range(WARM_UP):
         step()
     seconds = [timed(step) for _ in range(steps)]
-    found = {"seconds": float(np.median(seconds)), "operations": operations(step)}
+    found = {"step_seconds": float(np.median(seconds)), "operations": operations(step)}
     return {**found, "parts": shares(step), "peak": peak("32-true" if peer else precision)}
 
 

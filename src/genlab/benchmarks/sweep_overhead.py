@@ -24,9 +24,9 @@ JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 def overhead_cases(plan: Plan) -> Iterator[Case]:
     """Seconds of a sweep with one process and with two, and those of each run in it that are not its training's.
 
-    The runs train for seconds, as those of a study do: with shorter ones it is start-up that would be compared.
+    Sixteen runs of some ten seconds each, as a study has: with fewer or shorter ones it is start-up that is compared.
     """
-    runs, updates = plan.size(2, 8), plan.size(20, UPDATES)
+    runs, updates = plan.size(2, 16), plan.size(20, UPDATES)
     runner, starts = Runner(), list[float]()
 
     def one_by_one() -> float:

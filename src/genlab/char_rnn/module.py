@@ -149,7 +149,7 @@ class CharRnnModule(pl.LightningModule):
         self.smoothed_loss = _smooth(self.smoothed_loss, losses)
         self.smoothed_accuracy = _smooth(self.smoothed_accuracy, accuracies)
         loss = float(losses.mean())
-        self._log(
+        self._log_step(
             {
                 "train/loss": loss,
                 "train/smoothed_loss": self.smoothed_loss,
@@ -163,6 +163,19 @@ class CharRnnModule(pl.LightningModule):
     def _seconds_since_last(self) -> float:
         before, self._last_time = self._last_time, time.perf_counter()
         return self._last_time - before
+
+    def _log_step(self, figures: dict[str, float]) -> None:
+        """Hand a step's figures to callbacks and loggers, against the iteration.
+
+        Not by ``log_dict``: of a step of a hundred small windows that takes a quarter of the time, for what is mean and
+        complete already.
+        """
+        trainer = self.trainer
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in figures.items()})
+        if (trainer.fit_loop.epoch_loop._batches_that_stepped + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            for logger in trainer.loggers:
+                logger.log_metrics(figures, trainer.global_step)
+                logger.save()
 
     def _log(self, figures: dict[str, float]) -> None:
         """Log figures against the iteration, which is what Lightning takes a figure called ``step`` for."""

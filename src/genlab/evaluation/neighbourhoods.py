@@ -44,7 +44,9 @@ def precision_recall(generated: Scored, real: Scored, k: int) -> PrecisionRecall
     """
     others, reach, own_reach = real.features.double(), squared_radii(real, k), squared_radii(generated, k)
     near_real, near_generated = [], torch.zeros(len(real), dtype=torch.bool)
-    for rows, own in zip(generated.features.double().split(FEW_ROWS), own_reach.split(FEW_ROWS), strict=True):
+    for rows, own in zip(
+        torch.split(generated.features.double(), FEW_ROWS), torch.split(own_reach, FEW_ROWS), strict=True
+    ):
         apart = squared_distances(rows, others)
         near_real.append((apart <= reach).any(dim=1))
         near_generated |= (apart <= own[:, None]).any(dim=0)
@@ -59,7 +61,7 @@ def squared_radii(images: Scored, k: int) -> Tensor:
     features = images.features.double()
     found = [
         torch.from_numpy(np.partition(squared_distances(rows, features).numpy(), k, axis=1)[:, k])  # 0 is itself
-        for rows in features.split(FEW_ROWS)
+        for rows in torch.split(features, FEW_ROWS)
     ]
     return torch.cat(found)
 
