@@ -247,7 +247,7 @@ def reaching(times: dict[str, list[int]], ends: dict[str, int]) -> Any:
     return results
 
 
-FIRST = {"there": {"logged": "loss", "take": "first_at_most", "threshold": 0.5, "digits": 0}}
+FIRST = {"there": {"logged": "loss", "take": "first_at_most", "threshold": 0.0, "digits": 0}}
 
 
 def test_what_was_given_up_early_is_not_taken_for_quick(weigh_part: Weigh) -> None:
