@@ -113,7 +113,7 @@ def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path: Path, monke
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sheets.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         save_png(contact_sheet(_numbered(1), 1), path)
     assert path.read_bytes() == b"before"
