@@ -74,10 +74,10 @@ def draw_points(definition: Definition, observations: Sequence[Observation], spe
     every = [spot for spots in measured.values() for spot in spots]
     rows, groups = levels(spot.places[0] for spot in every), levels(spot.group for spot in every)
     figure, panels = _panels(len(measured), len(rows), len(groups))
-    figure.suptitle(spec.title, x=0.012, ha="left", color=INK, fontsize=11)
+    figure.suptitle(spec.title, x=0.012, ha="left", color=INK, fontsize=11, wrap=True)
     handles: list[Line2D] = []
     for panel, (name, spots) in zip(panels, measured.items(), strict=True):
-        _limit(panel, "x", spots, spec.is_log("x"), most=6 if len(measured) == 1 else 4)
+        _limit(panel, "x", spots, spec.is_log("x"), most={1: 6, 2: 4}.get(len(measured), 3))
         handles = _rows(panel, spots, rows, groups)
         panel.set_xlabel(fill(quantity_label(definition, name), LETTERS // _across(len(measured))), color=INK)
     panels[0].set_yticks(range(len(rows)), [value_text(row) if row != ONE_ARM else "" for row in rows])
