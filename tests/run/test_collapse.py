@@ -25,6 +25,7 @@ def trainer(folder: Path, iteration: int, **figures: float) -> Any:
         callback_metrics=metrics,
         fit_loop=loop,
         log_every_n_steps=1,
+        sanity_checking=False,
     )
 
 
@@ -33,6 +34,13 @@ def test_a_stretch_is_broken_by_one_look() -> None:
     assert [stretch.lasts(so, at, 20) for at, so in ((0, True), (10, True), (20, True))] == [False, False, True]
     assert not stretch.lasts(False, 30, 20)
     assert [stretch.lasts(True, at, 20) for at in (40, 59, 60)] == [False, False, True]
+
+
+def test_a_validation_before_training_is_no_look(tmp_path: Path) -> None:
+    at = trainer(tmp_path, 0)
+    at.sanity_checking = True
+    GanCollapse().on_validation_end(at, None)
+    assert diagnoses(tmp_path) == []
 
 
 @pytest.mark.parametrize(("fake", "expected"), [(1.0, ["discriminator won"]), (0.99, [])])

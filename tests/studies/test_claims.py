@@ -63,18 +63,19 @@ def test_every_kind_with_its_defaults() -> None:
         ),
         (
             {"trainer.max_steps": 5},
-            r"`needs` must be one of trainer.max_epochs; got 'trainer.max_steps' \(study.claims",
+            r"`needs` must be one of trainer.max_epochs, trainer.devices; got 'trainer.max_steps' \(study.claims",
         ),
     ],
 )
 def test_what_a_claim_cannot_need(needs: Any, message: str) -> None:
     definition = {
         "settings": {"trainer.max_epochs": 9},
+        "budgets": {"quick": {"settings": {"trainer.devices": 1}}, "full": {}},
         "quantities": {"fid": {"from": "fid"}},
         "claims": {"R1": {"statement": "it is low", "needs": needs, "all": [{"near": "fid", "high": 1}]}},
     }
     with pytest.raises(ValueError, match=message):
-        check_claims(definition)
+        check_selections(definition)
 
 
 def test_a_claim_may_wait() -> None:

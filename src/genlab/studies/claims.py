@@ -4,6 +4,7 @@ A claim has parts that must all hold. The key that names a part's kind holds its
 each kind.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -149,14 +150,12 @@ def check_claims(definition: Mapping[str, Any]) -> None:
     """Raise as :func:`read_claims` does, and for axes that the study does not have or that a part leaves open."""
     quantities = read_quantities(definition)
     for claim in read_claims(definition).values():
-        for key in claim.needs:
-            one_of("needs", key, list(definition.get("settings") or {}), f"study.claims.{claim.id}.needs")
         for index, part in enumerate(claim.parts):
             _check_axes(part, definition, quantities, f"study.claims.{claim.id}.all[{index}]")
 
 
 def check_selections(definition: Mapping[str, Any]) -> None:
-    """Raise ``ValueError`` for a value that a claim selects and no arm has, whatever the budget.
+    """Raise ``ValueError`` for a value that a claim selects and no arm has, and for a need that a budget does not set.
 
     For the whole file: the arms of one budget alone need not be all that its claims speak of.
     """
@@ -164,6 +163,9 @@ def check_selections(definition: Mapping[str, Any]) -> None:
     variants = [definition, *({**definition, **budget} for budget in budgets)]
     known = [values_of_axes(variant) for variant in variants]
     for claim in read_claims(definition).values():
+        for key, variant in itertools.product(claim.needs, budgets):
+            set_here = [*(definition.get("settings") or {}), *(variant.get("settings") or {})]
+            one_of("needs", key, set_here, f"study.claims.{claim.id}.needs")
         for index, part in enumerate(claim.parts):
             for key, axis, choice in _selected(part):
                 values = [value for axes in known for value in axes.get(axis, [])]
