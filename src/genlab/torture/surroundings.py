@@ -145,6 +145,7 @@ def _damaged_images(seed: int, place: Path) -> Wrong:
     command = [
         "train",
         "experiment=classifier",
+        "model.lr_schedule=constant",
         "data.dataset=KMNIST",
         f"data.root={place / 'data'}",
         "data.val_size=40",
