@@ -95,6 +95,7 @@ def test_an_end_that_cannot_be_noted_is_told_with_what_was_the_matter(
 def test_a_long_validation_is_broken_off_by_a_signal_and_a_short_one_is_not(tmp_path: Path) -> None:
     stop = StopOnSignal(tmp_path / "last.ckpt")
     batch: Any = None
+    stop.training = True
     stop.on_validation_batch_start(batch, batch, batch, 0)
     stop._handle(2, None)  # type: ignore[arg-type]
     stop.on_validation_batch_start(batch, batch, batch, 1)
