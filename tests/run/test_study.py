@@ -59,7 +59,7 @@ def test_the_grid_is_every_combination_with_every_seed() -> None:
     jobs = study.jobs()
     assert len(jobs) == 3 * 4 * 3
     assert {(job.arm["hidden_size"], job.arm["seq_len"], job.seed) for job in jobs} == {
-        (hidden, steps, seed) for hidden in (100, 256, 512) for steps in (20, 30, 40, 50) for seed in (0, 1, 2)
+        (hidden, steps, seed) for hidden in (100, 256, 512) for steps in (20, 30, 40, 50) for seed in study.seeds
     }
     assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
     assert sum(job.first for job in jobs) == 12
