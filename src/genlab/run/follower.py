@@ -22,7 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     threading.Thread(target=_end_with_the_first, daemon=True).start()
     ready = os.dup(1)
     os.dup2(2, 1)  # what is printed is for nobody, but for the last line of a failure
-    from genlab.run.several_processes import LOST, READY, Place, ignore_signals, is_lost
+    from genlab.run.quick_imports import quick_imports
+
+    with quick_imports():
+        from genlab.run.several_processes import LOST, READY, Place, ignore_signals, is_lost
 
     ignore_signals()
     try:

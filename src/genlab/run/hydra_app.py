@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
+from types import ModuleType
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,6 +18,7 @@ from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.error_line import is_the_callers, one_line
 from genlab.run.outcome import Interrupted, Outcome, Stop, say
+from genlab.run.quick_imports import quick_imports
 from genlab.run.secrets import redacted, refuse_secret_words
 from genlab.run.study_words import names_a_study
 from genlab.run.sweep import Sweep, check_sweep
@@ -48,9 +50,9 @@ def _run(verb: str, words: Sequence[str], sweep: Sweep) -> int:
     """A study, a search, a sweep or a single command."""
     refuse_secret_words(words)
     if verb == "train" and names_a_study(words) and not only_shows(words):
-        return int(import_module("genlab.run.study").run_study(as_typed(words), partial(_under_hydra, verb)))
+        return int(_imported("study").run_study(as_typed(words), partial(_under_hydra, verb)))
     if verb == "search":
-        return int(import_module("genlab.run.search").run_search(as_typed(words)))
+        return int(_imported("search").run_search(as_typed(words)))
     words = prepared(words)
     if is_sweep(words):
         sweep.count, sweep.folder = check_sweep(verb, words)
@@ -104,8 +106,13 @@ def _work(verb: str, cfg: DictConfig) -> Outcome:
     refuse_added_keys(cfg, HydraConfig.get().overrides.task)
     _refuse_missing(verb, cfg)
     place_caches()
-    work: Task = import_module(f"genlab.run.{verb}").main
+    work: Task = _imported(verb).main
     return work(cfg)
+
+
+def _imported(module: str) -> ModuleType:
+    with quick_imports():
+        return import_module(f"genlab.run.{module}")
 
 
 def _refuse_missing(verb: str, cfg: DictConfig) -> None:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from genlab.checks import refuse
 from genlab.run.lock import only_one
 from genlab.run.outcome import Interrupted
+from genlab.run.quick_imports import quick_imports
 from genlab.run.study_line import StudyLine
 from genlab.run.study_plan import Plan, PlannedJob, make_plan
 from genlab.run.study_records import is_done, read_record
@@ -46,8 +47,8 @@ def run_study(words: Sequence[str], launch: Launch) -> int:
 
 def _do(plan: Plan, typed: StudyWords, launch: Launch) -> None:
     """Run every job that is not done: those of classifiers first, for the others wait for them."""
-    from genlab.run.study_job import run_job
-
+    with quick_imports():
+        from genlab.run.study_job import run_job
     pending = pending_jobs(plan)
     line = StudyLine(plan, pending, workers(typed.hydra))
     stopped = False
@@ -88,8 +89,8 @@ def _launch(plan: Plan, typed: StudyWords, launch: Launch, pending: Sequence[Pla
     in_here = os.getpid()
 
     def task(cfg: DictConfig) -> None:
-        from genlab.run.study_job import run_job
-
+        with quick_imports():
+            from genlab.run.study_job import run_job
         ended = run_job(Path(folder), f"{cfg.job:04d}")
         if ended.state == "interrupted" and os.getpid() == in_here and not _goes_on():
             raise KeyboardInterrupt

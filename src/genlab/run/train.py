@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from genlab.run.artifacts import RunFolder, run_path
 from genlab.run.config_values import refuse_values
 from genlab.run.outcome import Outcome
+from genlab.run.quick_imports import quick_imports
 from genlab.run.secrets import refuse_secrets
 
 
@@ -31,8 +32,8 @@ def main(cfg: DictConfig) -> Outcome:
         refuse_secrets(config)
         if (done := nothing_to_do(folder, cfg, config)) is not None:
             return done
-        from genlab.run.fit import fit
-
+        with quick_imports():
+            from genlab.run.fit import fit
         return fit(folder, cfg, config)
 
 
