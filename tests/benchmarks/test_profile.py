@@ -1,16 +1,21 @@
 """What a profile makes of durations and operations, with closed figures; and both programs once, at tiny sizes."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional
 
-from genlab.benchmarks import profile, profiled, trainer_profile
+from genlab.benchmarks import evaluation_profile, import_profile, profile, profiled, trainer_profile
 from genlab.benchmarks.cases import QUICK_SETTINGS
+from genlab.benchmarks.children import Runner
+from genlab.benchmarks.plan import Plan
 from genlab.benchmarks.record import TABLE_BEGINS, TABLE_ENDS
 from genlab.char_rnn.engines import NumpyEngine
+
+PLACES = [place for places in evaluation_profile.PARTS.values() for place in places]
 
 
 @pytest.mark.parametrize(
@@ -110,3 +115,62 @@ def test_a_step_of_the_char_rnn_is_told_by_part() -> None:
         "| b | 1.00 |",
         "| the engine's share | 75% |",
     ]
+
+
+def test_imports_are_summed_by_package() -> None:
+    """The second figure of a line holds those of what the module imports, and is left out."""
+    account = (
+        "import time: self [us] | cumulative | imported package\n"
+        "import time:       100 |        100 |     torch._C\n"
+        "import time:    200000 |     300000 |   torch\n"
+        "Warning: of no import\n"
+        "import time:    500000 |     800100 | genlab.run\n"
+    )
+    assert import_profile.by_package(account) == pytest.approx({"genlab": 0.5, "torch": 0.2001})
+    assert list(import_profile.by_package(account)) == ["genlab", "torch"]
+
+
+def test_the_imports_of_a_command_are_told_by_package() -> None:
+    """Packages beyond those with a row of their own are summed, and the row below is of whole processes."""
+    many = {f"p{number}": 2.0 for number in range(import_profile.SHOWN)} | {"x": 0.25, "y": 0.5}
+    starts = {
+        "whole": [import_profile.Imports(9.0, many)],
+        "lean": [import_profile.Imports(seconds, {"p1": seconds, "y": 0.125}) for seconds in (1.0, 3.0, 2.0)],
+    }
+    lines = profile.import_table(starts).splitlines()
+    assert lines[2:5] == ["| p0 | 2.00 | 0.00 |", "| p1 | 2.00 | 2.00 |", "| p2 | 2.00 | 0.00 |"]
+    assert lines[-2:] == ["| all others | 0.75 | 0.12 |", "| the process, without the account | 9.00 | 2.00 |"]
+
+
+def test_a_process_that_imports_is_measured() -> None:
+    found = import_profile.imports(sys.executable, "lean")
+    assert {"torch", "pytorch_lightning", "genlab"} <= found.packages.keys()
+    assert "torchvision" not in found.packages
+    assert 0.5 * found.seconds < sum(found.packages.values()) < 4 * found.seconds
+
+
+def test_a_stopwatch_gives_each_part_what_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outer calls inner twice: two seconds and three, with one before, one between and one after."""
+    clock = iter([0.0, 1.0, 3.0, 4.0, 7.0, 8.0])
+    monkeypatch.setattr(evaluation_profile.time, "perf_counter", lambda: next(clock))
+    watch = evaluation_profile.Stopwatch()
+    inner = watch.around("inner", lambda word: word)
+
+    def outer() -> str:
+        return str(inner("a") + inner(word="b"))
+
+    assert watch.around("outer", outer)() == "ab"
+    assert watch.seconds == {"inner": 5.0, "outer": 3.0}
+
+
+def test_an_evaluation_is_taken_apart(tmp_path: Path) -> None:
+    before = {place: getattr(*evaluation_profile._found(place)) for place in PLACES}
+    plan = Plan("quick", 1, tmp_path, "digits", tmp_path, "32-true")
+    (found,) = profile.evaluation_parts(plan, Runner(in_process=True))
+    assert {place: getattr(*evaluation_profile._found(place)) for place in PLACES} == before
+    assert evaluation_profile.PARTS.keys() <= found.keys()
+    assert all(found[part] > 0 for part in evaluation_profile.PARTS)
+    assert sum(seconds for part, seconds in found.items() if part != "seconds") <= found["seconds"]
+    lines = profile.evaluation_table([found]).splitlines()
+    assert len(lines) == 2 + 1 + len(evaluation_profile.PARTS) + 1 + 1
+    assert lines[-1].endswith("| 100% |")

@@ -1,7 +1,8 @@
-"""``python -m genlab.benchmarks.profile``: where the time of a training step goes, and what limits it.
+"""``python -m genlab.benchmarks.profile``: where the time of a training step, a start and an evaluation goes.
 
 The image models' steps are taken apart in processes of their own, genlab's and the peer's in turn; the char-RNN's by
-what the Trainer adds to the engine. ``--write-docs`` puts the tables into docs/profile.md.
+what the Trainer adds to the engine; a start by its imports, an evaluation by what it consists of. ``--write-docs`` puts
+the tables into docs/profile.md.
 """
 
 import argparse
@@ -17,8 +18,12 @@ import numpy as np
 import genlab
 from genlab.benchmarks.cases import QUICK_SETTINGS, SETTINGS
 from genlab.benchmarks.children import Runner
+from genlab.benchmarks.evaluation import MEASURES, prepare
+from genlab.benchmarks.evaluation_profile import IMPORTS, PARTS
+from genlab.benchmarks.evaluation_profile import REST as OTHER
 from genlab.benchmarks.image_training import PEERS
-from genlab.benchmarks.plan import fastest_precision
+from genlab.benchmarks.import_profile import REST, SHOWN, Imports, imports
+from genlab.benchmarks.plan import Plan, data_root, dataset_in, fastest_precision
 from genlab.benchmarks.record import between_markers, table
 from genlab.benchmarks.trainer_profile import ENGINE, trainer_parts
 from genlab.benchmarks.training import Setting
@@ -26,6 +31,7 @@ from genlab.run.provenance import commit, machine, versions
 
 DOCS = Path(genlab.__file__).parents[2] / "docs" / "profile.md"
 MODELS = {"dcgan": "DCGAN", "vae": "VAE", "classifier": "classifier"}
+WAYS = {"whole": "torchmetrics whole", "lean": "as genlab does"}
 MILLISECONDS = 1000
 
 Found = dict[str, Any]
@@ -67,10 +73,27 @@ def sections(quick: bool, rounds: int, precision: str) -> list[str]:
             one.size: median_parts([trainer_parts(one, Path(folder) / "run") for _ in range(rounds)], one)
             for one in settings
         }
+        plan = Plan("quick" if quick else "bench", rounds, Path(folder), *data_set(quick), precision)
+        judged = evaluation_parts(plan, runner)
+    starts = {way: [imports(sys.executable, way) for _ in range(1 if quick else rounds)] for way in WAYS}
     facts, code = machine(), commit()["commit"] or "no commit"
     said = f"{rounds} rounds on {facts['processor']}, {facts['cores']} cores ({facts['capability']}), {precision};"
     when = f"torch {versions()['torch']}; commit {code[:10]}; {datetime.now(UTC).isoformat(timespec='seconds')}."
-    return [part_table(images), floor_table(images), text_table(texts), f"{said} {when}"]
+    tables = [part_table(images), floor_table(images), text_table(texts), import_table(starts)]
+    return [*tables, evaluation_table(judged), f"{said} {when}"]
+
+
+def data_set(quick: bool) -> tuple[str, Path]:
+    """The images that are judged, and where they lie: MNIST where it is there and this is no try."""
+    root = data_root()
+    return ("digits" if quick else dataset_in(root)), root
+
+
+def evaluation_parts(plan: Plan, runner: Runner) -> list[Found]:
+    """The seconds of each part of ``genlab evaluate``, and of the whole process, for every round."""
+    judged = prepare(plan, plan.size(200, 10_000))
+    words = ["evaluate", f"run={judged.run}", f"judge={judged.judge}", f"only=[{','.join(MEASURES)}]"]
+    return [runner.program("", "genlab.benchmarks.evaluation_profile", {"words": words}) for _ in range(plan.rounds)]
 
 
 def image_profile(model: str, precision: str, steps: int, rounds: int, runner: Runner) -> dict[str, list[Found]]:
@@ -119,6 +142,33 @@ def floor_table(images: Mapping[str, Mapping[str, Sequence[Found]]]) -> str:
         body.append(row)
     headings = ["step", "10^9 operations", "10^9/s in a matrix product", "least ms", "genlab ms", "share of it"]
     return table([*headings, "peer ms", "ratio", "ratio at the least"], 1, body)
+
+
+def import_table(starts: Mapping[str, Sequence[Imports]]) -> str:
+    """Seconds of the imports by package, a column a way; the packages are in the order of the whole."""
+    order = list(starts["whole"][0].packages)
+    shown = {name: [name] for name in order[:SHOWN]} | {REST: order[SHOWN:]}
+    body = [[label, *(f"{_of(starts[way], names):.2f}" for way in starts)] for label, names in shown.items()]
+    body.append(["the process, without the account", *(f"{_whole(found):.2f}" for found in starts.values())])
+    return table(["seconds of imports", *(WAYS[way] for way in starts)], 1, body)
+
+
+def _of(rounds: Sequence[Imports], names: Sequence[str]) -> float:
+    return float(np.median([sum(found.packages.get(name, 0.0) for name in names) for found in rounds]))
+
+
+def _whole(rounds: Sequence[Imports]) -> float:
+    return float(np.median([found.seconds for found in rounds]))
+
+
+def evaluation_table(rounds: Sequence[Found]) -> str:
+    """Seconds of an evaluation by part, and what share of the whole that is."""
+    whole = median(rounds, "seconds")
+    names = [IMPORTS, *PARTS]
+    seconds = {name: float(np.median([found.get(name, 0.0) for found in rounds])) for name in names}
+    seconds[OTHER] = whole - sum(seconds.values())
+    body = [[name, f"{took:.1f}", f"{took / whole:.0%}"] for name, took in seconds.items()]
+    return table(["genlab evaluate", "seconds", "share"], 1, [*body, ["all of it", f"{whole:.1f}", "100%"]])
 
 
 def median_parts(rounds: Sequence[Mapping[str, float]], setting: Setting) -> dict[str, float]:
