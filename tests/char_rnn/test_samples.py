@@ -107,8 +107,8 @@ def test_the_share_of_words_that_are_words_is_logged_and_averaged(tmp_path: Path
         trainer.global_step = iteration
         samples.on_train_batch_end(trainer, module, None, None, 0)
     assert [figures["train/valid_words"] for _, figures in logged] == [1, 0, 0], "no words, no share"
-    assert [figures["train/smoothed_valid_words"] for _, figures in logged] == pytest.approx([1, 0.9, 0.81])
+    assert [figures["train/smoothed_valid_words"] for _, figures in logged] == pytest.approx([0.1, 0.09, 0.081])
     assert [step for step, _ in logged] == [10, 20, 30]
     again = TextSamples(every=10)
     again.load_state_dict(samples.state_dict())
-    assert again.smoothed_valid_words == pytest.approx(0.81)
+    assert again.smoothed_valid_words == pytest.approx(0.081)

@@ -238,7 +238,7 @@ def test_a_study_has_its_claims_figures_table_and_runs(study: StudyRecord, tmp_p
         *(row.reason for row in rows),
         "the loss is nan",
         "genlab train -m study=capacity budget=quick",
-        "At the end of training",
+        "With the weights of best.ckpt",
         "By temperature",
         f"hidden size 100, {axis_words('seq_len')} 20",
         "temperature 0.8",

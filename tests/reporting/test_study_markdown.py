@@ -40,7 +40,7 @@ def test_a_page_has_question_command_runs_table_figures_and_verdicts(
         "`genlab train -m study=capacity budget=quick`",
         "**Runs.** 17 of 18 done, at budget quick.",
         "- `hidden_size=256,seq_len=50,seed=2`: failed, FloatingPointError: the loss is nan",
-        f"At the end of training:\n\n| hidden size | {LENGTH} | seeds |",
+        f"With the weights of best.ckpt:\n\n| hidden size | {LENGTH} | seeds |",
         "By temperature:\n\n",
         f"![Held-out text by {LENGTH}](capacity_bits_lines_seq_len.png)",
         "*Generated images while training*: not drawn, for nothing was measured yet.",

@@ -20,7 +20,7 @@ MakeStudy = Callable[..., StudyRecord]
 
 def test_a_row_an_arm_has_means_with_t_intervals(capacity: StudyRecord) -> None:
     table, _ = study_tables(capacity, observe(capacity))
-    assert table.title == "At the end of training"
+    assert table.title == "With the weights of best.ckpt"
     assert table.axes == ("hidden size", LENGTH)
     assert table.quantities == ("held-out text (bits/char), lower is better", "valid words, higher is better")
     assert [row.keys for row in table.rows] == [(h, t) for h in ("100", "256") for t in ("20", "30", "50")]

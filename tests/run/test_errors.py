@@ -46,7 +46,7 @@ REFUSED = {
     "train data.text=latin.txt": "`text` must be UTF-8 text",
     "train data.text=short.txt": "`text` must have more than data.seq_len * data.batch_size = 20 characters",
     "train data.corpus=tiny_shakespear": "(data.corpus; did you mean tiny_shakespeare?)",
-    "train data.corpus=tiny_shakespeare": "run `genlab fetch corpus=tiny_shakespeare`",
+    "train data.corpus=tiny_shakespeare data.download=false": "run `genlab fetch corpus=tiny_shakespeare`",
     # sizes and rates
     "tiny data.seq_len=0": "`seq_len` must be an integer >= 1; got 0 (data.seq_len)",
     "tiny data.seq_len=1.5": "`seq_len` must be an integer >= 1; got 1.5 (data.seq_len)",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from genlab.datasets import image_datamodule
 from genlab.run.trained import load_trained
@@ -92,3 +93,41 @@ def check_same(parts: Path, straight: Path) -> None:
     assert [row for row in rows(parts) if row["step"] != "4"] == expected, "but for the validation at the end"
     for grid in (straight / "samples").glob("*.png"):
         assert (parts / "samples" / grid.name).read_bytes() == grid.read_bytes()
+
+
+def note_of(path: Path) -> str | None:
+    """What a picture's file says beside the picture."""
+    with Image.open(path) as picture:
+        return picture.info["comment"].decode() if path.suffix == ".gif" else picture.info.get("Warning")
+
+
+def test_a_stand_in_is_said_to_be_one_in_all_that_comes_of_it(genlab, place: Path, monkeypatch) -> None:
+    said = "this is not MNIST: nobody has it"
+    few = replace(image_datamodule.load_images("digits", Path(), True), warning=said)
+    monkeypatch.setattr(image_datamodule, "load_images", lambda *_: few)
+    answers = [
+        genlab(*words("vae", "trainer.max_epochs=1", "run_dir=run")),
+        genlab("evaluate", "run=run", "only=[elbo]"),
+        genlab("sample", "run=run", "kind=grid", "count=4"),
+        genlab("sample", "run=run", "kind=walk", "points=2", "steps=2"),
+        genlab("report", "runs=run", "output=report.html"),
+    ]
+    assert [answer.code for answer in answers] == [0] * len(answers)
+    for answer in answers[:4]:
+        assert f"warning: {said}\n" in answer.err
+    pictures = [path for path in (place / "run").rglob("*") if path.suffix in (".png", ".gif")]
+    assert {path.parent.name for path in pictures} == {"figures", "samples"}
+    assert [path for path in pictures if note_of(path) != said] == []
+    for name in ("status.json", "evaluation/elbo.json"):
+        assert json.loads((place / "run" / name).read_text())["warning"] == said
+    for name in ("best", "last"):
+        content = torch.load(place / "run/checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert {"warning": said} in content.values(), name
+    assert said in (place / "report.html").read_text()
+
+
+def test_images_that_were_asked_for_bear_no_warning(genlab, place: Path) -> None:
+    answer = genlab(*words("vae", "trainer.max_epochs=1", "run_dir=run"))
+    assert "warning" not in answer.err
+    assert "warning" not in json.loads((place / "run/status.json").read_text())
+    assert note_of(place / "run/samples/epoch_0001.png") is None

@@ -5,13 +5,18 @@ from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from omegaconf import OmegaConf
 
 from genlab.classifier.module import ClassifierModule
+from genlab.evaluation.image_data import ImageData, LabelledImages
+from genlab.run import evaluate
+from genlab.run.bench import Bench
 from genlab.run.judge import load_judge, load_reader, reader_of
 
 DATA, OTHER_DATA = "ab" * 32, "cd" * 32
@@ -218,3 +223,36 @@ def test_a_bad_reader_is_refused_under_its_own_name(make_run: MakeRun, place: Pa
         load_reader(str(place / "nowhere"), DATA)
     with pytest.raises(ValueError, match=r"^`reader` must have been trained on the run's data.* \(model\.reader\)$"):
         load_reader(str(make_run("other", data=OTHER_DATA)), DATA)
+
+
+# --- two that are to agree ---------------------------------------------------------------------------------------
+
+
+def hand_in(place: Path, judge: str | None, witness: str | None) -> ImageData:
+    """The data of a generator in ``place``, after its classifiers were handed in."""
+    none = LabelledImages(torch.zeros(0, 1, 28, 28, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
+    against = ImageData(none, none, none, 10, "fake")
+    against.judge_sha256 = against.witness_sha256 = "of the evaluation before"
+    cfg = OmegaConf.create({"judge": judge, "witness": witness})
+    generator: Any = SimpleNamespace(folder=place / "runs" / "gan", module=SimpleNamespace(sample=None))
+    evaluate._hand_in_judge(cfg, generator, against, DATA, Bench())
+    return against
+
+
+def test_a_judge_is_no_witness_of_itself(make_run: MakeRun, place: Path) -> None:
+    """Whether both are named, or the nearest classifier is the witness; with another one nearby it is passed over."""
+    make_run("runs/witness", ended="2030-01-01")
+    with pytest.raises(ValueError, match=r"^`witness` must be another classifier than the judge; got .* \(witness\)$"):
+        hand_in(place, "runs/witness", "runs/witness")
+    assert hand_in(place, None, "runs/witness").judge is None
+    other = make_run("runs/other") / "checkpoints" / "best.ckpt"
+    content = torch.load(other, weights_only=True)
+    torch.save({**content, "global_step": 8}, other)
+    against = hand_in(place, None, "runs/witness")
+    assert against.judge_run == str(place / "runs" / "other")
+    assert against.judge_sha256 == sha256(other.read_bytes()).hexdigest() != against.witness_sha256
+
+
+def test_classifiers_of_the_evaluation_before_are_forgotten(place: Path) -> None:
+    against = hand_in(place, None, None)
+    assert (against.judge_sha256, against.witness_sha256) == (None, None)

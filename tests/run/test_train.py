@@ -3,8 +3,11 @@
 import csv
 import json
 import math
+import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +289,20 @@ def test_the_next_command_that_is_printed_works_whatever_the_folder_is_called(ge
     words = shlex.split(answer.out.splitlines()[-1].partition("; ")[2])
     assert words[:2] == ["genlab", "evaluate"]
     assert genlab(*words[1:], "only=bits_per_char").code == 0
+
+
+def test_an_evaluation_draws_the_curves_where_training_has_not(genlab, trained: Path, files) -> None:
+    """Figures younger than the last line of ``metrics.csv`` are left alone; older ones are drawn anew."""
+    metrics, figures = trained / "metrics.csv", trained / "figures"
+    os.utime(metrics, (0, 0))
+    before = files(figures)
+    assert "loss.png" in before
+    assert genlab("evaluate", f"run={trained}", "only=[bits_per_char]").code == 0
+    assert files(figures) == before
+    later = time.time() + 60
+    os.utime(metrics, (later, later))
+    assert genlab("evaluate", f"run={trained}", "only=[bits_per_char]").code == 0
+    assert {name for name, content in files(figures).items() if content != before[name]} == set(before)
+    shutil.rmtree(figures)
+    assert genlab("evaluate", f"run={trained}", "only=[bits_per_char]").code == 0
+    assert set(files(figures)) == set(before)

@@ -25,15 +25,15 @@ class TextSamples(Callback):
 
     The sample goes to ``samples/training.txt`` of the run folder, to loggers that take text, and to the log
     ``genlab.samples``, from which the progress line shows it. Logged: ``train/valid_words``, the share of the sample's
-    words that occur in the training text, and its exponential average over samples, ``train/smoothed_valid_words``.
-    Several processes draw the same, and the first one writes it down.
+    words that occur in the training text, and ``train/smoothed_valid_words``, its exponential average over samples
+    from 0 on: a lucky first sample is no knowledge. Several processes draw the same, and the first one writes it down.
     """
 
     def __init__(self, every: int = 100, length: int = 100, temperature: float = 0.8) -> None:
         self.every = at_least("every", every, 1, "callbacks.text_samples.every")
         self.length = at_least("length", length, 1, "callbacks.text_samples.length")
         self.draw = Draw(positive("temperature", temperature, "callbacks.text_samples.temperature"))
-        self.smoothed_valid_words: float | None = None
+        self.smoothed_valid_words = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """The average so far."""
@@ -41,7 +41,7 @@ class TextSamples(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the average of a checkpoint."""
-        self.smoothed_valid_words = state_dict.get("smoothed_valid_words")
+        self.smoothed_valid_words = state_dict.get("smoothed_valid_words") or 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop samples that a resumed run will draw again."""
@@ -88,8 +88,7 @@ class TextSamples(Callback):
         if self._known is None or not found:
             return
         share = sum(word in self._known for word in found) / len(found)
-        before = share if self.smoothed_valid_words is None else self.smoothed_valid_words
-        self.smoothed_valid_words = SMOOTHING * before + (1 - SMOOTHING) * share
+        self.smoothed_valid_words = SMOOTHING * self.smoothed_valid_words + (1 - SMOOTHING) * share
         figures = {"train/valid_words": share, "train/smoothed_valid_words": self.smoothed_valid_words}
         for logger in trainer.loggers:
             logger.log_metrics(figures, trainer.global_step)

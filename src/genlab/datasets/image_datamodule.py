@@ -82,6 +82,10 @@ class ImageDataModule(pl.LightningDataModule):
         }
         return record | ({"warning": self.source.warning} if self.source.warning else {})
 
+    def state_dict(self) -> dict[str, Any]:
+        """What checkpoints keep of the data: that they are a stand-in, where they are."""
+        return {"warning": self.source.warning} if self.source.warning else {}
+
     def evaluation_data(self) -> ImageData:
         """What evaluators judge against."""
         return ImageData(

@@ -1,10 +1,13 @@
-"""Fréchet distance between generated and real images, in the features of the project's own classifier."""
+"""Fréchet distance between generated and real images, in the features of the project's own classifier.
+
+Axes: N and M images, D features.
+"""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
-from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
 from genlab.checks import at_least
 from genlab.evaluation.image_data import ImageData, Scored
@@ -12,14 +15,27 @@ from genlab.evaluation.image_draws import ImageDraws
 from genlab.evaluation.image_protocols import ImageModel
 
 
-def frechet_distance(first: Tensor, second: Tensor) -> float:
-    """Squared Fréchet distance of the Gaussians with the means and covariances of two sets of features (N, D).
+def frechet_distance(first_ND: Tensor, second_MD: Tensor) -> float:
+    """Squared Fréchet distance of the Gaussians with the means and covariances of two sets of features.
 
-    In float64 and never below 0, which rounding may lead to. At least two rows each. Source: Heusel et al., "GANs
-    trained by a two time-scale update rule converge to a local Nash equilibrium" (NeurIPS 2017), equation 6.
+    In float64 and never below 0, which rounding may lead to. At least two rows each. The covariances are unbiased. The
+    trace of the root of their product is that of the symmetric matrix ``A C A``, with ``A`` the root of one of them,
+    and so the sum of the roots of its eigenvalues. Source: Heusel et al., "GANs trained by a two time-scale update
+    rule converge to a local Nash equilibrium" (NeurIPS 2017), equation 6.
     """
-    statistics = [fid_features_to_statistics(features.double()) for features in (first, second)]
-    return max(0.0, float(fid_statistics_to_metric(*statistics, verbose=False)[KEY_METRIC_FID]))
+    (mean, covariance_DD), (other_mean, other_DD) = map(_gaussian, (first_ND.double(), second_MD.double()))
+    values, vectors_DD = torch.linalg.eigh(covariance_DD)
+    root_DD = vectors_DD * values.clamp(min=0).sqrt() @ vectors_DD.T
+    shared = torch.linalg.eigvalsh(root_DD @ other_DD @ root_DD).clamp(min=0).sqrt().sum()
+    spread = covariance_DD.trace() + other_DD.trace() - 2 * shared
+    return max(0.0, float((mean - other_mean).square().sum() + spread))
+
+
+def _gaussian(features_ND: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean (D,) of the rows, and their covariance (D, D)."""
+    mean = features_ND.mean(dim=0)
+    centred_ND = features_ND - mean
+    return mean, centred_ND.T @ centred_ND / (len(features_ND) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,6 +144,10 @@ class ImageData:
         """Let go of all images that models have made; what judges saw in real ones stays."""
         self._kept = {key: kept for key, kept in self._kept.items() if not _is_generated(key)}
 
+    def forget_judges(self) -> None:
+        """Be as before any classifier was handed in."""
+        self.judge = self.judge_sha256 = self.judge_run = self.witness = self.witness_sha256 = None
+
     def judged_by(self) -> dict[str, Any]:
         """What a result says of its judge. Raises ValueError where there is none."""
         required(self.judge)

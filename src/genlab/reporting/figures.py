@@ -2,12 +2,13 @@
 
 import io
 from pathlib import Path
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from genlab.reporting.sheets import write_whole
+from genlab.reporting.sheets import noted, png_text, write_whole
 
 # Okabe and Ito's palette: told apart by colour-blind readers.
 TRAIN_COLOUR = "#0072B2"
@@ -18,6 +19,7 @@ SOFT = "#b0b0b0"
 GRID = "#e3e3e3"
 SIZE_INCHES = (6.4, 3.5)
 DPI = 200
+NOTE_WIDTH = 130  # characters of a line below a figure
 PALETTE_COLOURS = 32  # flat colours and their antialiased edges; a third of the size of full colour
 
 
@@ -38,12 +40,17 @@ def dressed(axes: Axes, title: str) -> Axes:
 
 
 def small_png(figure: Figure, colours: int = PALETTE_COLOURS) -> bytes:
-    """``figure`` as a PNG of ``DPI`` in a palette of few colours: sharp on any screen and small in a page."""
+    """``figure`` as a PNG of ``DPI`` in a palette of few colours: sharp on any screen and small in a page.
+
+    What pictures must say (``sheets.noting``) stands below it, and in the file's texts.
+    """
+    if noted():
+        figure.supxlabel(fill(noted(), NOTE_WIDTH), x=0.01, ha="left", fontsize=6, color=INK)
     full = io.BytesIO()
     figure.savefig(full, format="png", dpi=DPI)
     small = io.BytesIO()
     with Image.open(full) as image:
-        image.convert("RGB").quantize(colours).save(small, format="png", optimize=True)
+        image.convert("RGB").quantize(colours).save(small, format="png", optimize=True, pnginfo=png_text())
     return small.getvalue()
 
 

@@ -59,6 +59,11 @@ class RunRecord:
         return str(self.status["state"])
 
     @property
+    def warning(self) -> str:
+        """What must be said of its data wherever it is shown: that they are a stand-in. Mostly empty."""
+        return str((self.provenance.get("data") or {}).get("warning") or "")
+
+    @property
     def reason(self) -> str:
         """Why a run is in its state, as it said itself; empty where it said nothing."""
         return str(self.status.get("reason") or "")

@@ -1,13 +1,16 @@
 """Pictures made of many small images: sheets with captions, and animations; pixels stay whole at any scale."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from genlab.checks import at_least, refuse
 from genlab.whole_file import whole_file
@@ -21,6 +24,32 @@ LINE_HEIGHT = 19
 PADDING = 6
 FRAME_GREYS = 32
 """Greys of an animation: half the file of 256 of them, and no eye tells a moving digit's 32 from 256."""
+
+
+_NOTE: ContextVar[str] = ContextVar("note", default="")
+
+
+@contextmanager
+def noting(note: str) -> Iterator[None]:
+    """Within it every picture that is written carries ``note``: what it shows may be taken for something else."""
+    token = _NOTE.set(note)
+    try:
+        yield
+    finally:
+        _NOTE.reset(token)
+
+
+def noted() -> str:
+    """What pictures must say just now, mostly nothing."""
+    return _NOTE.get()
+
+
+def png_text() -> PngInfo:
+    """The note for a PNG's own texts, under the keyword ``Warning``."""
+    texts = PngInfo()
+    if noted():
+        texts.add_itxt("Warning", noted())
+    return texts
 
 
 @dataclass(frozen=True)
@@ -83,7 +112,7 @@ def enlarged(images: Pixels, scale: int) -> Pixels:
 def save_png(sheet: Image.Image, path: Path) -> Path:
     """Write ``sheet`` as a small PNG, whole or not at all, and return the path."""
     content = io.BytesIO()
-    sheet.save(content, format="png", optimize=True)
+    sheet.save(content, format="png", optimize=True, pnginfo=png_text())
     return write_whole(path, content.getvalue())
 
 
@@ -105,6 +134,7 @@ def save_animation(images: Pixels, path: Path, *, scale: int = 4, frames_per_sec
         duration=round(1000 / frames_per_second),
         loop=0,
         optimize=False,  # the palette is as small as it can be
+        **({"comment": noted().encode()} if noted() else {}),
     )
     return write_whole(path, content.getvalue())
 

@@ -33,6 +33,7 @@ from matplotlib.figure import Figure
 
 from genlab.reporting.figure_specs import FigureSpec, read_figures
 from genlab.reporting.figures import write_figure
+from genlab.reporting.sheets import noting
 from genlab.reporting.study_grids import write_grids
 from genlab.reporting.study_heat import draw_heat
 from genlab.reporting.study_labels import Definition, axis_label, direction, quantity_text
@@ -52,12 +53,14 @@ def draw_study(study: StudyRecord, observations: Sequence[Observation], folder: 
     naming the field for a figure that cannot be.
     """
     paths = []
-    for spec in read_figures(study.definition):
-        path = folder / f"{spec.name}.png"
-        if _draw(study, observations, spec, path):
-            paths.append(path)
-        else:
-            path.unlink(missing_ok=True)
+    warnings = dict.fromkeys(job.run.warning for job in study.jobs if job.run is not None and job.run.warning)
+    with noting(" ".join(warnings)):
+        for spec in read_figures(study.definition):
+            path = folder / f"{spec.name}.png"
+            if _draw(study, observations, spec, path):
+                paths.append(path)
+            else:
+                path.unlink(missing_ok=True)
     return paths
 
 

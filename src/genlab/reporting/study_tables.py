@@ -27,7 +27,9 @@ from genlab.studies.axes import EPOCH
 from genlab.studies.folder import StudyRecord
 from genlab.studies.observations import Cell, Observation, rows, summarise
 from genlab.studies.quantities import LOWER, read_quantities
+from genlab.studies.study import weights_of
 
+HEADINGS = {"best": "With the weights of best.ckpt", "last": "At the end of training"}
 NOT_MEASURED = "\N{EN DASH}"
 NOTE = "Mean over seeds ± half of its 95 % t interval."
 
@@ -124,7 +126,7 @@ def _table(definition: Definition, cells: Mapping[str, Mapping[Key, Cell]], axis
     best = {name: _best(definition, name, of_name) for name, of_name in cells.items()}
     heads = [axis_label(name) for name in axes] + ([axis_label(axis)] if axis else [])
     return StudyTable(
-        title=f"By {axis_label(axis)}" if axis else "At the end of training",
+        title=f"By {axis_label(axis)}" if axis else HEADINGS[weights_of(definition)],
         axes=tuple(heads or [""]),
         quantities=tuple(_heading(definition, name) for name in cells),
         rows=tuple(_row(definition, key, axes, cells, best) for key in keys),

@@ -70,6 +70,10 @@ class RunFolder:
         """The config that the folder's run was last trained with; raises ``ValueError`` for a damaged one."""
         return read_config(self.path / "config.yaml", "run_dir")
 
+    def warning(self) -> str:
+        """What must be said of the run's data: that they are a stand-in. Mostly empty."""
+        return str((self.provenance().get("data") or {}).get("warning") or "")
+
     def provenance(self) -> dict[str, Any]:
         """What ``provenance.json`` says; empty where nothing was trained yet.
 
@@ -167,6 +171,7 @@ class RunFolder:
             "seconds": round(self._earlier + time.monotonic() - self._began, 3),
             "iterations": iterations,
             "metrics": {name: _short(metrics[name]) for name in sorted(metrics.keys() - {"step", "epoch"})},
+            **({"warning": warning} if (warning := self.warning()) else {}),
         }
         write_json(self.path / "status.json", status)
 

@@ -33,10 +33,10 @@ class Bench:
             self._images[key] = against
         return against, sha256
 
-    def judge(self, path: str | None, run: Path, data_sha256: str) -> LoadedJudge | None:
+    def judge(self, path: str | None, run: Path, data_sha256: str, other_than: str | None = None) -> LoadedJudge | None:
         """As :func:`load_judge`; the same object for the same ``path``."""
         if path is None:
-            return load_judge(None, run, data_sha256)
+            return load_judge(None, run, data_sha256, other_than)
         key = (path, data_sha256)
         if key not in self._judges:
             self._judges[key] = load_classifier(Path(path).expanduser(), data_sha256, "judge")

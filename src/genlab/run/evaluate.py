@@ -2,20 +2,22 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from genlab.checks import one_of
+from genlab.checks import one_of, refuse
 from genlab.evaluation.image_data import ImageData, JudgeMissing
 from genlab.reporting.curves import draw_curves
 from genlab.reporting.judgements import draw_figures
 from genlab.reporting.runs import read_run
+from genlab.reporting.sheets import noting
 from genlab.run.artifacts import write_json
 from genlab.run.bench import Bench
 from genlab.run.mirror import mirror_results
-from genlab.run.outcome import Outcome
+from genlab.run.outcome import Outcome, say
 from genlab.run.trained import Trained, load_trained
 
 
@@ -39,13 +41,21 @@ def main(cfg: DictConfig, bench: Bench | None = None) -> Outcome:
         name for name, config in evaluators.items() if not _measure(name, config, trained, against, said_of_each)
     ]
     _refuse_nothing(left_out, len(evaluators))
-    record = read_run(trained.folder)
-    draw_curves(record, trained.folder / "figures")
-    draw_figures(record, trained.folder / "figures")
+    record, figures = read_run(trained.folder), trained.folder / "figures"
+    with noting(record.warning):
+        if not _are_newer(figures, trained.folder / "metrics.csv"):
+            draw_curves(record, figures)
+        draw_figures(record, figures)
     if cfg.get("logger"):
         mirror_results(trained.folder, cfg.logger)
     print(f"done: genlab report runs={trained.folder}")
     return Outcome("done", trained.folder)
+
+
+def _are_newer(figures: Path, metrics: Path) -> bool:
+    """Whether curves were drawn after the last line of ``metrics``, as training does at its end."""
+    drawn = [file.stat().st_mtime for file in figures.glob("*.png")]
+    return bool(drawn) and metrics.is_file() and max(drawn) >= metrics.stat().st_mtime
 
 
 def _measure(name: str, config: DictConfig, trained: Trained, against: Any, said: Mapping[str, Any]) -> bool:
@@ -69,19 +79,28 @@ def _measure(name: str, config: DictConfig, trained: Trained, against: Any, said
 
 
 def _hand_in_judge(cfg: DictConfig, trained: Trained, against: Any, data_sha256: str, bench: Bench) -> dict[str, str]:
-    """Give data of images the classifier that judges a generator; a warning where the data is a stand-in."""
+    """Give data of images the classifiers that judge a generator; a warning where the data is a stand-in.
+
+    Raises ``ValueError`` where judge and witness are one: it would agree with itself.
+    """
     if not isinstance(against, ImageData):
         return {}
-    generates = hasattr(trained.module, "sample")
-    judge = bench.judge(cfg.judge, trained.folder, data_sha256) if generates else None
-    if judge is not None:
-        against.judge, against.judge_sha256, against.judge_run = judge.module, judge.sha256, str(judge.folder)
-        print(f"judged by {judge.folder} ({judge.sha256[:12]})", flush=True)
-    if generates and cfg.witness is not None:
-        witness = bench.judge(cfg.witness, trained.folder, data_sha256)
-        assert witness is not None
-        against.witness, against.witness_sha256 = witness.module, witness.sha256
-    return {"warning": against.warning} if against.warning else {}
+    against.forget_judges()  # of the evaluation before
+    if hasattr(trained.module, "sample"):
+        witness = None if cfg.witness is None else bench.judge(cfg.witness, trained.folder, data_sha256)
+        seen = None if witness is None else witness.sha256
+        judge = bench.judge(cfg.judge, trained.folder, data_sha256, other_than=seen)
+        if judge is not None:
+            against.judge, against.judge_sha256, against.judge_run = judge.module, judge.sha256, str(judge.folder)
+            print(f"judged by {judge.folder} ({judge.sha256[:12]})", flush=True)
+        if witness is not None:
+            if judge is not None and judge.sha256 == witness.sha256:
+                raise refuse("witness", "be another classifier than the judge", str(witness.folder), "witness")
+            against.witness, against.witness_sha256 = witness.module, witness.sha256
+    if not against.warning:
+        return {}
+    say(f"warning: {against.warning}")
+    return {"warning": against.warning}
 
 
 def _refuse_nothing(left_out: list[str], count: int) -> None:

@@ -16,6 +16,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from genlab.checks import one_of, refuse
+from genlab.reporting.sheets import noting
 from genlab.run.allocator import keep_freed_memory
 from genlab.run.artifacts import RunFolder
 from genlab.run.command_line import quoted, typed_words
@@ -24,7 +25,7 @@ from genlab.run.interrupt import StopOnSignal
 from genlab.run.judge import LoadedJudge, load_reader, said_of
 from genlab.run.last_checkpoint import LastCheckpoint, save_checkpoint
 from genlab.run.loggers import make_loggers, open_loggers
-from genlab.run.outcome import Failed, Interrupted, Outcome, Stop
+from genlab.run.outcome import Failed, Interrupted, Outcome, Stop, say
 from genlab.run.provenance import provenance
 from genlab.run.several_processes import (
     Followers,
@@ -53,7 +54,9 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any]) -> Outcom
     stop, place = StopOnSignal(folder.last_checkpoint), first_place(cfg.trainer.devices)
     followers = None if place is None else Followers(folder.path, place)
     made = _make(cfg, stop, place, followers)
-    with folder.locked():
+    if warning := str(made.data.provenance().get("warning") or ""):
+        say(f"warning: {warning}")
+    with folder.locked(), noting(warning):
         if (done := nothing_to_do(folder, cfg, config)) is not None:
             return done
         checkpoint = None

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,15 +22,19 @@ class LoadedJudge:
     sha256: str
 
 
-def load_judge(path: str | None, run: Path, data_sha256: str) -> LoadedJudge | None:
+def load_judge(path: str | None, run: Path, data_sha256: str, other_than: str | None = None) -> LoadedJudge | None:
     """The classifier in run folder ``path``; where that is None, one nearby that was trained on the same data.
 
     The data are told by their SHA-256. Nearby are the folders beside ``run`` and those below ``GENLAB_RUNS``; of
-    several the one that ended last is taken. None where there is none. Raises ``ValueError`` for a folder that is
-    not a classifier's, or one of other data, and for the classifier that took part in the training of ``run``: it
-    would judge what it has taught.
+    several the one that ended last is taken, but not the one whose checkpoint has the SHA-256 ``other_than``. None
+    where there is none. Raises ``ValueError`` for a folder that is not a classifier's, or one of other data, and for
+    the classifier that took part in the training of ``run``: it would judge what it has taught.
     """
-    folder = Path(path).expanduser() if path is not None else _nearest(run, data_sha256)
+    folder = (
+        Path(path).expanduser()
+        if path is not None
+        else _nearest(run, data_sha256, {reader_of(run), other_than} - {None})
+    )
     if folder is None:
         return None
     judge = load_classifier(folder, data_sha256, "judge")
@@ -102,16 +106,15 @@ def _trained_on(folder: Path, path: str = "judge") -> str | None:
         raise refuse(path.rpartition(".")[2], rule, str(folder), path) from error
 
 
-def _nearest(run: Path, data_sha256: str) -> Path | None:
+def _nearest(run: Path, data_sha256: str, passed_over: Set[str | None]) -> Path | None:
     """The finished classifier run of these data that ended last: beside ``run`` if there is one, else anywhere.
 
-    The one that took part in the run's own training is passed over.
+    Those whose checkpoints have a SHA-256 of ``passed_over`` are not seen.
     """
-    helped = reader_of(run)
     runs = Path(os.environ.get("GENLAB_RUNS") or "runs").expanduser()
     for folders in (run.absolute().parent.glob("*/status.json"), runs.glob("**/status.json")):
         for _, folder in sorted(_finished(folders, data_sha256), reverse=True):
-            if helped is None or _checkpoint_sha256(folder) != helped:
+            if not passed_over or _checkpoint_sha256(folder) not in passed_over:
                 return folder
     return None
 

@@ -12,6 +12,7 @@ from genlab.reporting.judgements import draw_figures
 from genlab.reporting.markdown import write_markdown
 from genlab.reporting.page import write_page
 from genlab.reporting.runs import RunRecord, find_runs, read_run
+from genlab.reporting.sheets import noting
 from genlab.reporting.study_figures import draw_study
 from genlab.run.outcome import Outcome
 from genlab.run.study_results import ledger_of
@@ -55,5 +56,6 @@ def _command(patterns: Sequence[str], output: Path) -> str:
 def _with_figures(folder: Path) -> RunRecord:
     """The run, its figures drawn anew from what it logged and from what it was measured at."""
     record = read_run(folder)
-    drawn = [*draw_curves(record, folder / "figures"), *draw_figures(record, folder / "figures")]
+    with noting(record.warning):
+        drawn = [*draw_curves(record, folder / "figures"), *draw_figures(record, folder / "figures")]
     return read_run(folder) if drawn else record

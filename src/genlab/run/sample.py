@@ -6,7 +6,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from genlab.checks import at_least, refuse
-from genlab.run.outcome import Outcome
+from genlab.reporting.sheets import noting
+from genlab.run.artifacts import RunFolder
+from genlab.run.outcome import Outcome, say
 from genlab.run.pictures import model_name
 from genlab.run.sample_images import SETTINGS as FOR_IMAGES
 from genlab.run.sample_images import sample_images
@@ -23,8 +25,12 @@ def main(cfg: DictConfig) -> Outcome:
     _refuse_foreign(cfg, FOR_IMAGES if makes_texts else FOR_TEXTS, model_name(trained))
     sample, folder = sample_text if makes_texts else sample_images, trained.folder / "samples"
     output = None if cfg.output is None else Path(str(cfg.output)).expanduser()
+    warning = RunFolder(trained.folder).warning()
+    if warning:
+        say(f"warning: {warning}")
     try:
-        sample(cfg, trained, folder, output)
+        with noting(warning):
+            sample(cfg, trained, folder, output)
     except OSError as error:
         where = str(output or folder)
         raise refuse("output", f"be a file that can be written ({error.strerror})", where, "output") from error

@@ -33,6 +33,7 @@ from genlab.run.study_plan import JUDGE, WITNESS, composing
 from genlab.run.study_records import job_file, read_record
 from genlab.run.study_words import as_word
 from genlab.studies.folder import read_plan
+from genlab.studies.study import WEIGHTS, weights_of
 
 _BENCH = Bench()
 """What this process keeps from one job to the next."""
@@ -73,12 +74,13 @@ def _work(folder: Path, key: str, config: dict[str, Any], plan: Mapping[str, Any
             train.main(OmegaConf.create(config))
         if entry is None:
             return
-        judge, witness = (str((folder / plan[each]).resolve()) if plan.get(each) else None for each in (JUDGE, WITNESS))
+        judges = {each: str((folder / plan[each]).resolve()) if plan.get(each) else None for each in (JUDGE, WITNESS)}
         definition = plan["definition"]
-        for checkpoint in ("best", *(f"epoch_{number:04d}" for number in _passes(definition, config))):
-            _evaluate(run, checkpoint, config["evaluators"], definition, judge, witness)
+        weights = weights_of(definition)
+        for checkpoint in (weights, *(f"epoch_{number:04d}" for number in _passes(definition, config))):
+            _evaluate(run, checkpoint, config["evaluators"], definition, judges)
         for sample in definition.get("samples") or [] if entry["first"] else []:
-            _sample(run, sample, judge)
+            _sample(run, {"checkpoint": weights, **sample}, judges[JUDGE])
         mirror_results(run, config["logger"], definition)
 
 
@@ -90,7 +92,7 @@ def _is_trained(run: Path, config: dict[str, Any]) -> bool:
 
 
 def _passes(definition: Mapping[str, Any], config: Mapping[str, Any]) -> list[int]:
-    """The passes within a run whose weights are evaluated besides the last ones."""
+    """The passes within a run whose weights are evaluated besides those of the whole run."""
     passes = (definition.get("evaluate") or {}).get("passes") or []
     return [number for number in passes if number < config["trainer"]["max_epochs"]]
 
@@ -100,33 +102,35 @@ def _evaluate(
     checkpoint: str,
     evaluators: Mapping[str, Any],
     definition: Mapping[str, Any],
-    judge: str | None,
-    witness: str | None,
+    judges: Mapping[str, str | None],
 ) -> None:
     """Take those of the study's measures that the run has, and that were not taken with these settings before."""
     wanted = (definition.get("evaluate") or {}).get("measures") or list(evaluators)
-    folder = run / "evaluation" / ("" if checkpoint == "best" else checkpoint)
-    missing = [
-        name for name in wanted if name in evaluators and not _is_measured(folder, name, evaluators[name], judge)
-    ]
+    folder = run / "evaluation" / ("" if checkpoint in WEIGHTS else checkpoint)
+    there = [name for name in wanted if name in evaluators]
+    missing = [name for name in there if not _is_measured(folder, name, checkpoint, evaluators[name], judges)]
     if not missing:
         return
     words = [as_word("run", str(run)), f"checkpoint={checkpoint}", as_word("only", missing)]
-    cfg = _composed("evaluate", [*words, as_word("judge", judge), as_word("witness", witness)])
+    cfg = _composed("evaluate", [*words, *(as_word(role, place) for role, place in judges.items())])
     OmegaConf.set_struct(cfg, False)
     cfg.evaluators = {name: evaluators[name] for name in missing}
     evaluate.main(cfg, _BENCH)
 
 
-def _is_measured(folder: Path, name: str, evaluator: Mapping[str, Any], judge: str | None) -> bool:
+def _is_measured(
+    folder: Path, name: str, checkpoint: str, evaluator: Mapping[str, Any], judges: Mapping[str, str | None]
+) -> bool:
     try:
         result = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     if not isinstance(result, dict):
         return False
-    judged_alike = judge is None or result.get("judge_sha256") in (None, _sha256_of(judge))
-    same: bool = result.get("settings") == dict(evaluator)
+    judged_alike = all(
+        folder is None or result.get(f"{role}_sha256") in (None, _sha256_of(folder)) for role, folder in judges.items()
+    )
+    same: bool = (result.get("checkpoint"), result.get("settings")) == (checkpoint, dict(evaluator))
     return same and judged_alike
 
 

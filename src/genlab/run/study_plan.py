@@ -7,12 +7,15 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from genlab.checks import one_of, refuse
@@ -142,6 +145,7 @@ def runs_root() -> Path:
 def make_plan(words: StudyWords) -> Plan:
     """Compose and check every job. Raises ``ValueError``, and Hydra's errors, for whatever would be refused later."""
     name, budget = str(words.sweep["study"]), str(words.sweep["budget"])
+    fail_fast = _fail_fast(words.sweep["fail_fast"])
     definition = _resolved(words.applied_to(at_budget(load_definition(name), budget)))
     study = read_definition(definition)
     read_figures(definition)
@@ -156,16 +160,13 @@ def make_plan(words: StudyWords) -> Plan:
     measures = study.evaluate.get("measures") or []
     placed = tuple(_placed(planned, measures, finished) for planned in jobs)
     typed = tuple(str(override.input_line) for override in words.runs)
-    fail_fast = _fail_fast(words.sweep["fail_fast"])
     return Plan(folder, name, budget, definition, study, placed, judge, reader, witness, fail_fast, typed)
 
 
 def load_definition(name: str) -> dict[str, Any]:
     """The file of study ``name`` as plain values; ``ValueError`` for a study that there is not."""
     files = {path.stem: path for path in sorted((config_dir() / "study").glob("*.yaml"))}
-    content = OmegaConf.to_container(OmegaConf.load(files[one_of("study", name, list(files), "study")]))
-    assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}
+    return read_fast(files[one_of("study", name, list(files), "study")])
 
 
 def _resolved(definition: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,11 +190,23 @@ def composing() -> Iterator[None]:
 
 
 def compose_run(overrides: Sequence[str]) -> DictConfig:
-    """The config of ``genlab train`` with these overrides, its values checked; called within :func:`composing`."""
-    cfg = hydra.compose("train", overrides=list(overrides))
+    """The config of ``genlab train`` with these overrides, its values checked; called within :func:`composing`.
+
+    Runs that differ in seed and folder alone, which no choice of a file depends on, are composed once.
+    """
+    own = [word for word in overrides if word.startswith(("seed=", "run_dir="))]
+    cfg = deepcopy(_composed(str(config_dir()), tuple(word for word in overrides if word not in own)))
+    for override in OverridesParser.create().parse_overrides(own):
+        OmegaConf.update(cfg, override.key_or_group, override.value())
     refuse_added_keys(cfg, list(overrides))
     refuse_values(cfg)
     return cfg
+
+
+@lru_cache(maxsize=256)
+def _composed(folder: str, overrides: tuple[str, ...]) -> DictConfig:
+    """As the files in ``folder`` have it: composing one takes longer than all else that is done for a run."""
+    return hydra.compose("train", overrides=list(overrides))
 
 
 def job_of(study: Study, job: Job, name: str, folder: Path, reader: PlannedJob | None = None) -> PlannedJob:

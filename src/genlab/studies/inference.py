@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
-from scipy.stats import f as f_distribution
-from scipy.stats import rankdata
+from scipy.special import fdtr, fdtrc, fdtri, gammaln, ndtr, ndtri, stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -173,9 +171,9 @@ def variance_ratio(means: ArrayLike, fluctuations: ArrayLike) -> Estimate:
         return Estimate(between / mean, None, None, 1.0, 1.0)
     above = len(np.asarray(means)) - 1
     below = min(1e6, 2 * len(within) * (mean / spread) ** 2) if spread > 0 else 1e6
-    ratio, known = between / mean, f_distribution(above, below)
-    low, high = ratio / float(known.ppf(UPPER)), ratio / float(known.ppf(1 - UPPER))
-    return Estimate(ratio, low, high, float(known.cdf(ratio)), float(known.sf(ratio)))
+    ratio = between / mean
+    low, high = (ratio / float(fdtri(above, below, quantile)) for quantile in (UPPER, 1 - UPPER))
+    return Estimate(ratio, low, high, float(fdtr(above, below, ratio)), float(fdtrc(above, below, ratio)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -240,6 +238,8 @@ def _one_order(counts: Sequence[int]) -> float:
 
 
 def _centred_ranks(values: ArrayLike) -> Floats:
+    from scipy.stats import rankdata  # here, for it takes a while to load and few claims need it
+
     ranks = rankdata(_floats(values))
     return np.asarray(ranks - ranks.mean(), dtype=np.float64)
 

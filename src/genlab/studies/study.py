@@ -12,6 +12,8 @@ from genlab.studies.claims import check_claims
 from genlab.studies.quantities import check_quantities
 
 BUDGETS = ("smoke", "quick", "full")
+WEIGHTS = ("best", "last")
+"""Checkpoints of a whole run: those that did best by what the run monitors, and those of its end."""
 MERGED = ("settings", "evaluate")
 """What a budget adds to, key by key; every other field it replaces."""
 IN_A_BUDGET = ("settings", "evaluate", "grid", "arms", "seeds", "judge", "reader", "witness", "samples", "figures")
@@ -76,6 +78,12 @@ class Study:
             yield {**arm, **{axis_of(key): value for key, value in point.items()}}, {**overrides, **point}
 
 
+def weights_of(definition: Mapping[str, Any]) -> str:
+    """Which weights of a run a study measures: ``best`` (the default) or ``last``; ``ValueError`` for others."""
+    chosen = (definition.get("evaluate") or {}).get("checkpoint", WEIGHTS[0])
+    return one_of("checkpoint", chosen, WEIGHTS, "study.evaluate.checkpoint")
+
+
 def run_name(arm: Mapping[str, Any]) -> str:
     """The folder of a run: ``hidden_size=100,seq_len=20,seed=0``; a named arm stands without its axis."""
     words = [str(value) if axis == "arm" else f"{axis}={value}" for axis, value in arm.items()]
@@ -116,6 +124,7 @@ def read_definition(definition: Mapping[str, Any]) -> Study:
         **mappings,
     )
     _check_grid(study)
+    weights_of(definition)
     check_quantities(definition)
     check_claims(definition)
     return study
