@@ -30,6 +30,8 @@ class Line(pl.LightningModule):
         third = batch_idx == 2
         if third and self.spoil == "gradient":
             self.layer.bias.register_hook(lambda gradient: gradient * math.inf)
+        if third and self.spoil == "parameter":
+            self.layer.bias.register_hook(lambda _: self.layer.bias.data.fill_(math.inf) and None)
         if third and self.spoil == "error":
             raise RuntimeError("something else")
         self.log("train/figure", math.nan if third and self.spoil == "figure" else 1.0)
@@ -66,6 +68,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers.*",
     ("spoil", "said", "iteration"),
     [
         ("gradient", "the gradient of layer.bias is inf at iteration 3", 3),
+        ("parameter", "the parameter of layer.bias is inf at iteration 3", 3),
         ("figure", "train/figure is nan at iteration 3", 3),
     ],
 )

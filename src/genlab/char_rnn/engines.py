@@ -204,7 +204,10 @@ class NumpyEngine:
         return Moments(*flats), int(steps)
 
     def _put_back(self, flat: Moments, steps: int, lr: float) -> None:
-        """Copy them back into the module and the optimiser's state, as torch's own step would have left them."""
+        """Copy them back into the module and the optimiser's state, as torch's own step would have left them.
+
+        But for gradients, which are those of the last window before they are clipped.
+        """
         sizes = [p.numel() for p in self.net.parameters()]
         keys = _moment_keys(self.optimizer)
         columns = [

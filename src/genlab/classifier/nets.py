@@ -15,7 +15,7 @@ IMAGE_SHAPE = (1, 28, 28)
 class EmbeddingNet(nn.Module):
     """Images (B, 1, 28, 28) in [0, 1] to an embedding (B, ``embedding_dim``) and logits (B, ``num_classes``).
 
-    The embedding is normalised (mean 0 and variance 1 a dimension over the training images, by a batch norm without
+    The embedding is normalised (about mean 0 and variance 1 a dimension over real images, by a batch norm without
     scale and shift) and the logits are linear in it: what separates digits is in it, and a Gaussian can be
     matched to it. ``layers`` end in ``width`` numbers an image. Raises ``ValueError`` for sizes below 1 and a
     ``dropout`` outside [0, 1).

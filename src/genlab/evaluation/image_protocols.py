@@ -60,7 +60,7 @@ class Steerable(ImageModel, Protocol):
 
 
 class Autoencoder(ImageModel, Protocol):
-    """A generator that can also be asked about an image. It makes images binary by itself where it has to."""
+    """A generator that can also be asked about an image. Its likelihoods make images binary where it was trained so."""
 
     @property
     def likelihood(self) -> str:

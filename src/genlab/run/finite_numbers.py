@@ -22,12 +22,11 @@ HELD_OUT = "val/"
 
 
 class FiniteNumbers(Callback):
-    """Looks at every gradient after each step, and at the figures of training whenever they are logged.
+    """Looks at every gradient and parameter after each step, and at the figures of training whenever they are logged.
 
     Raises ``FloatingPointError`` (one line with the name, the value and the iteration) for one that is NaN or
-    infinite; ``last.ckpt`` stays what it was. A model without gradients of its own, such as the character RNN whose
-    engine keeps them, is known by its parameters: a bad gradient has made one of them bad. With a gradient scaler,
-    which skips such steps, parameters are looked at too. The batch of any ``FloatingPointError``, a module's own
+    infinite; ``last.ckpt`` stays what it was. With a gradient scaler, which skips a step whose gradients are such,
+    parameters alone are looked at. The batch of any ``FloatingPointError``, a module's own
     included, is saved in ``failure/``, with the reason and the iteration that it begins; so is one that holds such a
     number itself, whatever error that has led to. Several processes, whose gradients and figures are means, find it out
     together, and each saves its own batch.
@@ -87,20 +86,19 @@ def _is_finite(batch: Any) -> bool:
 
 
 def _refuse_tensors(module: LightningModule, scaled: bool, iteration: int) -> None:
-    """Raise for a bad gradient, or, where there are none or they are scaled, for a bad parameter."""
-    parameters = list(module.parameters())
-    gradients = [] if scaled else [each.grad for each in parameters if each.grad is not None]
-    tensors = gradients or [each.data for each in parameters]
+    """Raise for a bad gradient, unless they are scaled, or a bad parameter."""
+    parameters = dict(module.named_parameters())
+    gradients = {} if scaled else {name: each.grad for name, each in parameters.items() if each.grad is not None}
+    tensors = [*gradients.values(), *(each.data for each in parameters.values())]
     norms = torch._foreach_norm(tensors)  # the fastest look at every number that torch has: NaN and infinity stay
     if bool(torch.stack(norms).isfinite().all()):
         return
-    what = "gradient" if gradients else "parameter"
-    for name, parameter in module.named_parameters():
-        tensor = parameter.grad if gradients else parameter.data
-        # A norm may be too large for its type where every number is finite: that is no reason to stop.
-        if tensor is not None and not bool(tensor.isfinite().all()):
-            kind = "nan" if bool(tensor.isnan().any()) else "inf"
-            raise FloatingPointError(f"the {what} of {name} is {kind} at iteration {iteration}: lower optimizer.lr")
+    for what, named in (("gradient", gradients), ("parameter", parameters)):
+        for name, tensor in named.items():
+            # A norm may be too large for its type where every number is finite: that is no reason to stop.
+            if not bool(tensor.isfinite().all()):
+                kind = "nan" if bool(tensor.isnan().any()) else "inf"
+                raise FloatingPointError(f"the {what} of {name} is {kind} at iteration {iteration}: lower optimizer.lr")
 
 
 def _refuse_figures(trainer: Trainer) -> None:

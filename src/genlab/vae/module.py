@@ -181,14 +181,18 @@ class VaeModule(pl.LightningModule):
         return self.decode(self.draw_latents(count, seed=seed))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z | x), each (N, latent_dim), for grayscale images (N, 1, 28, 28)."""
+        """Mean and log-variance of q(z | x), each (N, latent_dim), for images (N, 1, 28, 28) in [0, 1].
+
+        Grayscale images are taken as they are, also by an encoder that was trained on binary ones: their values are
+        what such an image is on average.
+        """
         with eval_mode(self):
             parts = [self.encoder(part) for part in torch.split(x, CHUNK)]
         mu, logvar = (torch.cat(each) for each in zip(*parts, strict=True))
         return mu, logvar
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """What the mean of q(z | x) is decoded to, (N, 1, 28, 28) in [0, 1]."""
+        """What the mean of q(z | x) is decoded to, (N, 1, 28, 28) in [0, 1], of images as :meth:`encode` takes them."""
         return self.decode(self.encode(x)[0])
 
     def elbo(self, x: Tensor, *, seed: int) -> tuple[Tensor, Tensor, Tensor]:
