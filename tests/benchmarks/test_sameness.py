@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genlab.benchmarks import bare, peers_images
+from genlab.benchmarks import bare, image_training, peers_images
 from genlab.benchmarks.accuracy import refuse_below
 from genlab.benchmarks.evaluation import largest_difference, write_pngs
 from genlab.benchmarks.image_training import TOLERANCE, datamodule, difference_from, write_images
@@ -29,7 +29,10 @@ def test_the_peers_see_genlabs_training_images(tmp_path: Path) -> None:
     assert torch.equal(test.dataset.data, data.test_set.images[:, 0])
     kept = torch.load(written.file, weights_only=True)
     assert torch.equal(kept["images"], data.train_set.images)
-    assert (written.count, written.passes) == (len(data.train_set.images), len(data.train_set.images) // 128)
+    assert (written.count, written.passes) == (
+        len(data.train_set.images),
+        len(data.train_set.images) // image_training.BATCH,
+    )
 
 
 @pytest.mark.parametrize("model", ["dcgan", "vae"])
@@ -66,7 +69,7 @@ def test_the_examples_do_what_the_bare_loops_do(model: str) -> None:
 def test_rates_of_image_loops_count_the_timed_steps(tmp_path: Path) -> None:
     written = write_images(plan(tmp_path))
     peer = peers_images.rate("dcgan", str(written.root), workers=0, warm_up=1, steps=2)
-    alone = bare.rate("classifier", str(written.file), "bf16-mixed", batch=128, warm_up=1, steps=11)  # into a next pass
+    alone = bare.rate("classifier", str(written.file), "32-true", batch=128, warm_up=1, steps=11)  # into a next pass
     assert 0 < peer["rate"] < 1e6
     assert 0 < alone["rate"] < 1e6
 

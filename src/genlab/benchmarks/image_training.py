@@ -122,6 +122,7 @@ class GenlabTrain:
 def train_words(model: str, plan: Plan, run: Path, precision: str, seed: int = 0) -> list[str]:
     """The command line of ``genlab train`` for an image model, on the processor."""
     settings = [f"run_dir={run}", f"seed={seed}", f"trainer.precision={precision}", "trainer.accelerator=cpu"]
+    settings.append(f"data.batch_size={BATCH}")
     return ["train", f"experiment={model}", *plan.image_words, *settings]
 
 
