@@ -45,13 +45,30 @@ def test_generated_images_can_be_forgotten_and_real_ones_stay(fakes: SimpleNames
 
 
 def test_features_are_computed_once_and_only_when_asked_for(fakes: SimpleNamespace) -> None:
-    data = fakes.image_data(train=1203)
+    count = 2 * image_data.CHUNK + 3
+    data = fakes.image_data(train=count)
     real = data.real("train")
     assert data.judge.calls == []
-    assert real.features.shape == (1203, 5)
+    assert real.features.shape == (count, 5)
     assert real.features is data.real("train").features
-    assert data.judge.calls == [500, 500, 203]
+    assert data.judge.calls == [image_data.CHUNK, image_data.CHUNK, 3]
     assert not real.features.requires_grad
+
+
+def test_what_the_judge_sees_in_real_images_may_be_remembered(fakes: SimpleNamespace) -> None:
+    """And nothing else: not what is generated, nor what another classifier sees."""
+    asked: list[int] = []
+    data = fakes.image_data(train=30)
+    data.remember = lambda images, see: asked.append(len(images)) or 2 * see()
+    plain = image_data.in_chunks(data.judge.embed, data.train.images)
+    assert torch.equal(data.real("train").features, 2 * plain)
+    assert data.real("train", 20).features.shape == (20, 5)
+    assert asked == [30, 20]
+    model = fakes.Emits(lambda count, seed: torch.rand(count, 1, 6, 6, generator=fakes.generator(seed)))
+    _ = data.generated(model, 10, 0).features, data.seen_by(fakes.LinearJudge(), "train").features
+    assert asked == [30, 20]
+    data.forget_judges()
+    assert data.remember is None
 
 
 def test_a_sample_is_drawn_without_replacement_by_its_seed(fakes: SimpleNamespace) -> None:

@@ -15,7 +15,7 @@ from genlab.precision import in_full
 
 PRIORS = ("embeddings", "normal")
 MATCHES = ("reading", "squared", "softmax")
-CHUNK = 500  # images that the reader gets at once
+CHUNK = 64  # images that the reader gets at once
 RIDGE = 1e-4  # of a variance of 1, so that a covariance of few images has a Cholesky factor
 UNFOLDED_LENGTH = 3.0  # of a digit's direction: that of ten coordinates of a label with the variance of noise
 

@@ -35,7 +35,7 @@ MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 MakeNet = Callable[..., nn.Module]
 MakeDiscriminator = Callable[..., Discriminator]
 
-CHUNK = 500  # images that go through a network at once where nothing is trained
+CHUNK = 64  # images that go through a network at once where nothing is trained: their maps stay in a cache
 
 
 class DcganModule(pl.LightningModule):

@@ -16,8 +16,11 @@ from genlab.datasets.image_batches import as_floats
 from genlab.evaluation.image_protocols import ImageModel, Judge, Steerable
 
 SPLITS = ("train", "val", "test")
-CHUNK = 500
-"""Images that a network gets at once. Not a setting: no figure may depend on it."""
+CHUNK = 64
+"""Images that a network gets at once: their maps stay in a cache. Not a setting: no figure may depend on it."""
+
+Remember = Callable[[Tensor, Callable[[], Tensor]], Tensor]
+"""Gives the features of these images: as they are remembered, or as the call gives them, to be remembered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +40,15 @@ class LabelledImages:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Images (N, C, H, W), uint8, as ``judge`` sees them; ``labels`` (N,) are the true ones, None if generated."""
+    """Images (N, C, H, W), uint8, as ``judge`` sees them; ``labels`` (N,) are the true ones, None if generated.
+
+    ``remember`` may know the features from an earlier time.
+    """
 
     images: Tensor
     labels: Tensor | None
     judge: Judge | None
+    remember: Remember | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -53,7 +60,10 @@ class Scored:
     @cached_property
     def features(self) -> Tensor:
         """The judge's embedding (N, D), float32. Raises ValueError without a judge, or where it is not finite."""
-        return in_chunks(required(self.judge).embed, self.images)
+        embed = required(self.judge).embed
+        if self.remember is None:
+            return in_chunks(embed, self.images)
+        return self.remember(self.images, lambda: in_chunks(embed, self.images))
 
     @cached_property
     def probabilities(self) -> Tensor:
@@ -71,7 +81,8 @@ class ImageData:
     """A data set in its three splits, and the classifier (``judge``) that generated images are shown to.
 
     ``judge_sha256`` and ``judge_run`` say which one it is; ``witness`` is a second classifier, for what two must agree
-    on. ``warning`` is not empty where the data is a stand-in.
+    on; ``remember`` keeps what the judge sees in real images from one time to the next. ``warning`` is not empty where
+    the data is a stand-in.
     """
 
     train: LabelledImages
@@ -85,6 +96,7 @@ class ImageData:
     judge_run: str | None = None
     witness: Judge | None = None
     witness_sha256: str | None = None
+    remember: Remember | None = None
     _kept: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     def generated(self, model: ImageModel, count: int, seed: int) -> Scored:
@@ -133,12 +145,13 @@ class ImageData:
     def seen_by(self, judge: Judge | None, split: str, count: int | None = None, seed: int = 0) -> Scored:
         """As :meth:`real`, in the eyes of another judge: the classifier that is itself measured."""
         whole: LabelledImages = getattr(self, one_of("split", split, SPLITS, "evaluators"))
+        remember = self.remember if judge is not None and judge is self.judge else None
         if count is None or count >= len(whole):
             key: Hashable = ("all", id(judge), split)
-            return self._once(key, judge, lambda: Scored(whole.images, whole.labels, judge))
+            return self._once(key, judge, lambda: Scored(whole.images, whole.labels, judge, remember))
         chosen = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))[:count]
         key = ("some", id(judge), split, count, seed)
-        return self._once(key, judge, lambda: Scored(whole.images[chosen], whole.labels[chosen], judge))
+        return self._once(key, judge, lambda: Scored(whole.images[chosen], whole.labels[chosen], judge, remember))
 
     def forget_generated(self) -> None:
         """Let go of all images that models have made; what judges saw in real ones stays."""
@@ -146,7 +159,7 @@ class ImageData:
 
     def forget_judges(self) -> None:
         """Be as before any classifier was handed in."""
-        self.judge = self.judge_sha256 = self.judge_run = self.witness = self.witness_sha256 = None
+        self.judge = self.judge_sha256 = self.judge_run = self.witness = self.witness_sha256 = self.remember = None
 
     def judged_by(self) -> dict[str, Any]:
         """What a result says of its judge. Raises ValueError where there is none."""

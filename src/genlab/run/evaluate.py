@@ -18,6 +18,7 @@ from genlab.run.artifacts import write_json
 from genlab.run.bench import Bench
 from genlab.run.mirror import mirror_results
 from genlab.run.outcome import Outcome, say
+from genlab.run.seen_features import SeenFeatures
 from genlab.run.trained import Trained, load_trained
 
 
@@ -92,6 +93,7 @@ def _hand_in_judge(cfg: DictConfig, trained: Trained, against: Any, data_sha256:
         judge = bench.judge(cfg.judge, trained.folder, data_sha256, other_than=seen)
         if judge is not None:
             against.judge, against.judge_sha256, against.judge_run = judge.module, judge.sha256, str(judge.folder)
+            against.remember = SeenFeatures(judge.folder / "features", judge.sha256)
             print(f"judged by {judge.folder} ({judge.sha256[:12]})", flush=True)
         if witness is not None:
             if judge is not None and judge.sha256 == witness.sha256:

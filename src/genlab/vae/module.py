@@ -29,7 +29,7 @@ from genlab.vae.nets import Decoder, Encoder, refuse_other_images
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
 BINARIZE = ("dynamic", "threshold", "none")
-CHUNK = 500  # images that go through a network at once where nothing is trained
+CHUNK = 64  # images that go through a network at once where nothing is trained: their maps stay in a cache
 
 
 class VaeModule(pl.LightningModule):
