@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genlab.checks import at_least, in_range, nearest_hint, one_of, positive, refuse
+from genlab.checks import at_least, in_range, nearest_hint, one_of, positive, refuse, shape_taken
 
 NO_NUMBERS: list[Any] = [
     None,
@@ -152,3 +152,14 @@ def test_nothing_near_gives_no_hint() -> None:
     assert nearest_hint("zzz", ["sgd", "adam"]) == ""
     assert nearest_hint("adam", []) == ""
     assert nearest_hint("hiden_size", {"hidden_size", "num_layers"}) == "; did you mean hidden_size?"
+
+
+@pytest.mark.parametrize("shape", [(3, 28, 28), (1, 32, 32), (1, 28), (28, 28, 1)])
+def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"^`image_shape` must be \(1, 28, 28\) for the VAE; .*\(data\.dataset\)$"):
+        shape_taken(shape, (1, 28, 28), "VAE")
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), [1, 28, 28]])
+def test_the_shape_that_is_taken_comes_back_as_a_list(shape: Any) -> None:
+    assert shape_taken(shape, (1, 28, 28), "VAE") == [1, 28, 28]

@@ -6,7 +6,7 @@ raises ``ValueError("`name` must <rule>; got <value> (<path>)")``.
 
 import difflib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 
 
@@ -54,6 +54,13 @@ def one_of(name: str, value: object, choices: Collection[str], path: str) -> str
     if isinstance(value, str) and value in choices:
         return value
     raise refuse(name, f"be one of {', '.join(choices)}", value, path + nearest_hint(str(value), choices))
+
+
+def shape_taken(shape: Sequence[int], taken: tuple[int, ...], model: str) -> list[int]:
+    """Return the data's ``shape`` (C, H, W), as a list, if it is the one that ``model`` takes."""
+    if tuple(shape) != taken:
+        raise refuse("image_shape", f"be {taken} for the {model}", tuple(shape), "data.dataset")
+    return list(shape)
 
 
 def nearest_hint(word: str, choices: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from genlab.classifier.nets import DigitNet, refuse_other_images
+from genlab.classifier.nets import DigitNet
 
 NET = [
     ("Conv2d", (32, 28, 28), 800),
@@ -109,14 +109,3 @@ def test_what_is_out_of_range_is_refused_with_its_path(change: dict[str, Any], p
     assert message.endswith(f"({path})")
     assert repr(value) in message
     assert "\n" not in message
-
-
-@pytest.mark.parametrize("shape", [(3, 28, 28), (1, 32, 32), (1, 28), (28, 28, 1)])
-def test_other_images_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^`image_shape` must be \(1, 28, 28\) .*\(data\.dataset\)$"):
-        refuse_other_images(shape)
-
-
-def test_its_own_images_are_taken_in_any_sequence() -> None:
-    refuse_other_images((1, 28, 28))
-    refuse_other_images([1, 28, 28])

@@ -160,6 +160,23 @@ def test_a_discriminator_that_is_flat_has_a_penalty_and_no_nan() -> None:
     assert gradient.isfinite().all()
 
 
+def test_what_is_shown_beside_an_image_is_not_penalised() -> None:
+    """Logits |image|^2 / 2 + the image times its label's plane + a steep slope of the planes alone."""
+    (real, fake), planes = (images(0), images(1)), images(2)
+    share = torch.full((6,), 0.25, dtype=torch.float64)
+
+    def logits(x: Tensor) -> Tensor:
+        image, plane = x[:, :1].flatten(1), x[:, 1:].flatten(1)
+        return (0.5 * image.square() + image * plane + 100 * plane).sum(1)
+
+    shown_real, shown_fake = torch.cat([real, planes], 1), torch.cat([fake, planes.flip(0)], 1)
+    norms = (0.25 * real + 0.75 * fake + planes).flatten(1).norm(dim=1)
+    found = gradient_penalty(logits, shown_real, shown_fake, share, channels=1)
+    assert found.item() == pytest.approx(((norms - 1) ** 2).mean().item(), rel=1e-12)
+    expected = 0.5 * (real + planes).flatten(1).square().sum(1).mean().item()
+    assert r1_penalty(logits, shown_real, channels=1).item() == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("num_layers", [3, 4])
 @pytest.mark.parametrize("name", ["gradient penalty", "r1"])
 def test_penalties_reach_the_discriminators_weights_and_not_the_images(name: str, num_layers: int) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from genlab.dcgan.losses import discriminator_loss, generator_loss
-from genlab.dcgan.nets import Discriminator, Generator, refuse_other_images
+from genlab.dcgan.nets import Discriminator, Generator
 
 GENERATOR = [
     ("Linear", (6272,), 633_472),
@@ -227,14 +227,3 @@ def test_what_is_out_of_range_is_refused_with_its_path(
     assert message.endswith(f"({path})")
     assert repr(value) in message
     assert "\n" not in message
-
-
-@pytest.mark.parametrize("shape", [(3, 28, 28), (1, 32, 32), (1, 28), (28, 28, 1)])
-def test_other_images_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^`image_shape` must be \(1, 28, 28\) .*\(data\.dataset\)$"):
-        refuse_other_images(shape)
-
-
-def test_its_own_images_are_taken_in_any_sequence() -> None:
-    refuse_other_images((1, 28, 28))
-    refuse_other_images([1, 28, 28])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from genlab.vae.losses import bernoulli_log_likelihood, kl, reparametrise
-from genlab.vae.nets import Decoder, Encoder, refuse_other_images
+from genlab.vae.nets import Decoder, Encoder
 
 ENCODER = [
     ("Conv2d", (64, 28, 28), 640),
@@ -130,14 +130,3 @@ def test_a_latent_out_of_range_is_refused(make: Callable[..., nn.Module], latent
     with pytest.raises(ValueError, match=r"^`latent_dim` must be an integer >= 1; .* \(model\.latent_dim\)$") as error:
         make(latent_dim)
     assert f"got {latent_dim!r} " in str(error.value)
-
-
-@pytest.mark.parametrize("shape", [(3, 28, 28), (1, 32, 32), (1, 28), (28, 28, 1)])
-def test_other_images_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^`image_shape` must be \(1, 28, 28\) .*\(data\.dataset\)$"):
-        refuse_other_images(shape)
-
-
-def test_its_own_images_are_taken_in_any_sequence() -> None:
-    refuse_other_images((1, 28, 28))
-    refuse_other_images([1, 28, 28])

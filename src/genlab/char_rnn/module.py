@@ -18,11 +18,14 @@ from genlab.char_rnn.nets import CharRnn, cross_entropy
 from genlab.char_rnn.sampling import Draw, log_probs, sample_texts
 from genlab.char_rnn.text import Vocabulary
 from genlab.checks import one_of, positive, refuse
+from genlab.own_record import read_record, record_of
 from genlab.processes import average, gathered, process_count, process_number
+from genlab.training_length import iterations_in_all
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
 # The weight of the past in the exponential averages of loss and accuracy, as in Karpathy's min-char-rnn.
+MODEL = "char_rnn"
 SMOOTHING = 0.999
 
 
@@ -123,12 +126,8 @@ class CharRnnModule(pl.LightningModule):
     def _lr_factor(self, iteration: int) -> float:
         if self.lr_schedule == "constant":
             return 1.0
-        return 0.5 * (1 + math.cos(math.pi * min(iteration / self._total_iterations(), 1)))
-
-    def _total_iterations(self) -> int:
-        """The iterations of the whole training, of its two limits the one that is met first."""
-        limits = (self.trainer.max_steps, (self.trainer.max_epochs or 0) * self.windows_per_pass)
-        return min((limit for limit in limits if limit > 0), default=1)
+        in_all = iterations_in_all(self.trainer, self.windows_per_pass)
+        return 0.5 * (1 + math.cos(math.pi * min(iteration / in_all, 1)))
 
     def _refuse_non_finite(self, losses: np.ndarray[Any, Any], first: int) -> None:
         wrong = np.flatnonzero(~np.isfinite(losses))
@@ -213,22 +212,17 @@ class CharRnnModule(pl.LightningModule):
 
         The state is that of the streams of all processes, in their order.
         """
-        checkpoint["genlab"] = {
-            "model": "char_rnn",
-            "facts": {
-                "symbols": self.vocabulary.symbols,
-                "prompts": self.prompts,
-                "windows_per_pass": self.windows_per_pass,
-            },
-            "h": torch.cat(gathered(self.h_LBH), dim=1) if self.h_LBH.ndim == 3 else self.h_LBH,
-            "smoothed": [self.smoothed_loss, self.smoothed_accuracy],
+        facts = {
+            "symbols": self.vocabulary.symbols,
+            "prompts": self.prompts,
+            "windows_per_pass": self.windows_per_pass,
         }
+        h_LBH = torch.cat(gathered(self.h_LBH), dim=1) if self.h_LBH.ndim == 3 else self.h_LBH
+        checkpoint |= record_of(MODEL, facts, h=h_LBH, smoothed=[self.smoothed_loss, self.smoothed_accuracy])
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the carried state; raises ``ValueError`` for a checkpoint of another model, vocabulary or size."""
-        record = checkpoint.get("genlab", {})
-        if record.get("model") != "char_rnn":
-            raise ValueError(f"`checkpoint` must be of a char_rnn; got {record.get('model')!r} (run_dir)")
+        record = read_record(checkpoint, MODEL)
         symbols = record["facts"]["symbols"]
         if symbols != self.vocabulary.symbols:
             raise ValueError(

@@ -12,15 +12,18 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from genlab.checks import in_range, one_of
-from genlab.classifier.nets import NETS, refuse_other_images
+from genlab.checks import in_range, one_of, shape_taken
+from genlab.classifier.nets import IMAGE_SHAPE, NETS
 from genlab.datasets.image_batches import Batch
 from genlab.eval_mode import eval_mode
+from genlab.own_record import read_record, record_of
 from genlab.precision import in_full
 from genlab.processes import in_order, is_mine, means
+from genlab.training_length import iterations_in_all
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
+MODEL = "classifier"
 SCHEDULES = ("constant", "cosine", "one_cycle")
 WARM_UP = 0.25  # the share of all iterations in which one_cycle's rate rises
 
@@ -54,9 +57,8 @@ class ClassifierModule(pl.LightningModule):
         net: str = "digit_net",
     ) -> None:
         super().__init__()
-        refuse_other_images(image_shape)
         self.facts: dict[str, Any] = {
-            "image_shape": list(image_shape),
+            "image_shape": shape_taken(image_shape, IMAGE_SHAPE, "classifier"),
             "num_classes": num_classes,
             "iterations_per_pass": iterations_per_pass,
         }
@@ -92,10 +94,7 @@ class ClassifierModule(pl.LightningModule):
         return loss
 
     def _in_all(self) -> int:
-        """The iterations of the whole training, of its two limits the one that is met first."""
-        passes = max(0, self.trainer.max_epochs or 0)
-        limits = (self.trainer.max_steps, passes * int(self.facts["iterations_per_pass"]))
-        return min((limit for limit in limits if limit > 0), default=1)
+        return iterations_in_all(self.trainer, int(self.facts["iterations_per_pass"]))
 
     def _log(self, figures: dict[str, Tensor], iteration: int) -> None:
         """Log figures against the iteration, which is what Lightning takes a figure called ``step`` for."""
@@ -125,13 +124,11 @@ class ClassifierModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the model's kind and facts; plain values only."""
-        checkpoint["genlab"] = {"model": "classifier", "facts": self.facts}
+        checkpoint |= record_of(MODEL, self.facts)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Raises ``ValueError`` for a checkpoint of another model."""
-        model = checkpoint.get("genlab", {}).get("model")
-        if model != "classifier":
-            raise ValueError(f"`checkpoint` must be of a classifier; got {model!r} (run_dir)")
+        read_record(checkpoint, MODEL)
 
     # --- the protocol of a judge -------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from genlab.checks import at_least, in_range, refuse
+from genlab.checks import at_least, in_range
 
 IMAGE_SHAPE = (1, 28, 28)
 
@@ -91,9 +91,3 @@ NETS = {"digit_net": DigitNet, "lenet": LeNet}
 
 def _block(before: int, after: int, width: int) -> list[nn.Module]:
     return [nn.Conv2d(before, after, width, padding=width // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-
-
-def refuse_other_images(shape: Sequence[int]) -> None:
-    """Raise ``ValueError`` unless images of ``shape`` (C, H, W) are what the network takes."""
-    if tuple(shape) != IMAGE_SHAPE:
-        raise refuse("image_shape", f"be {IMAGE_SHAPE} for the classifier", tuple(shape), "data.dataset")

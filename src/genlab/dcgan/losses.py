@@ -48,26 +48,39 @@ def generator_loss(name: str, fake_logits: Tensor) -> Tensor:
 
 
 def gradient_penalty(
-    discriminator: Callable[[Tensor], Tensor], real_BCHW: Tensor, fake_BCHW: Tensor, share_B: Tensor
+    discriminator: Callable[[Tensor], Tensor],
+    real_BCHW: Tensor,
+    fake_BCHW: Tensor,
+    share_B: Tensor,
+    channels: int | None = None,
 ) -> Tensor:
     """Mean of (|gradient| - 1)^2 at points between real and generated images (Gulrajani et al. 2017, equation 3).
 
-    ``share_B`` in [0, 1] says how much of each point is real. With batch norm in the discriminator, as here, the
-    gradient of one image's logit is taken through the batch's statistics too; the paper uses none.
+    ``share_B`` in [0, 1] says how much of each point is real. The images are the first ``channels`` (all, for None);
+    what else a discriminator is shown, such as a label, stays as it is beside the real image. With batch norm in the
+    discriminator, as here, the gradient of one image's logit is taken through the batch's statistics too; the paper
+    uses none.
     """
     share_B111 = share_B.view(-1, 1, 1, 1)
-    between = (share_B111 * real_BCHW + (1 - share_B111) * fake_BCHW).detach().requires_grad_()
-    norms_B: Tensor = _gradients(discriminator(between), between).norm(dim=1)
+    between = share_B111 * real_BCHW[:, :channels] + (1 - share_B111) * fake_BCHW[:, :channels]
+    norms_B: Tensor = _gradients(discriminator, between, real_BCHW).norm(dim=1)
     return ((norms_B - 1) ** 2).mean()
 
 
-def r1_penalty(discriminator: Callable[[Tensor], Tensor], real_BCHW: Tensor) -> Tensor:
-    """Mean of half the squared gradient at real images (Mescheder et al. 2018, arXiv 1801.04406, equation 9)."""
-    real = real_BCHW.detach().requires_grad_()
-    return 0.5 * (_gradients(discriminator(real), real) ** 2).sum(1).mean()
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], real_BCHW: Tensor, channels: int | None = None) -> Tensor:
+    """Mean of half the squared gradient at real images (Mescheder et al. 2018, arXiv 1801.04406, equation 9).
+
+    The images are the first ``channels``, as in :func:`gradient_penalty`.
+    """
+    return 0.5 * (_gradients(discriminator, real_BCHW[:, :channels], real_BCHW) ** 2).sum(1).mean()
 
 
-def _gradients(logits_B: Tensor, x_BCHW: Tensor) -> Tensor:
-    """The gradient of each image's logit, flat (B, pixels), itself differentiable."""
-    (gradient,) = torch.autograd.grad(logits_B.sum(), x_BCHW, create_graph=True)
+def _gradients(discriminator: Callable[[Tensor], Tensor], images_BCHW: Tensor, shown_BCHW: Tensor) -> Tensor:
+    """The gradient of each image's logit, flat (B, pixels), itself differentiable.
+
+    The discriminator sees the images with those channels of ``shown_BCHW`` that come after theirs.
+    """
+    images = images_BCHW.detach().requires_grad_()
+    logits_B = discriminator(torch.cat([images, shown_BCHW[:, images.shape[1] :].detach()], dim=1))
+    (gradient,) = torch.autograd.grad(logits_B.sum(), images, create_graph=True)
     return gradient.flatten(1)

@@ -15,7 +15,7 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from genlab.checks import at_least, in_range, one_of, refuse
+from genlab.checks import at_least, in_range, one_of, refuse, shape_taken
 from genlab.datasets.image_batches import Batch
 from genlab.dcgan.designs import Design, Label, Latents, Made, MakeDesign, Reader, Term
 from genlab.dcgan.losses import (
@@ -25,9 +25,10 @@ from genlab.dcgan.losses import (
     gradient_penalty,
     r1_penalty,
 )
-from genlab.dcgan.nets import Discriminator, refuse_other_images
+from genlab.dcgan.nets import IMAGE_SHAPE, Discriminator
 from genlab.eval_mode import eval_mode
 from genlab.latents import draw_normal, refuse_other_latents
+from genlab.own_record import read_record, record_of
 from genlab.precision import in_full
 from genlab.processes import in_order, is_mine, means
 
@@ -35,6 +36,7 @@ MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 MakeNet = Callable[..., nn.Module]
 MakeDiscriminator = Callable[..., Discriminator]
 
+MODEL = "dcgan"
 CHUNK = 64  # images that go through a network at once where nothing is trained: their maps stay in a cache
 
 
@@ -82,9 +84,8 @@ class DcganModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        refuse_other_images(image_shape)
         self.facts: dict[str, Any] = {
-            "image_shape": list(image_shape),
+            "image_shape": shape_taken(image_shape, IMAGE_SHAPE, "DCGAN"),
             "num_classes": num_classes,
             "iterations_per_pass": iterations_per_pass,
         }
@@ -179,9 +180,10 @@ class DcganModule(pl.LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             if self.loss == "wgan_gp" and self.penalty_weight:
                 share = torch.rand(len(real), device=real.device)
-                penalty = self.penalty_weight * gradient_penalty(self.discriminator, real, fake.to(real), share)
+                between = gradient_penalty(self.discriminator, real, fake.to(real), share, IMAGE_SHAPE[0])
+                penalty = self.penalty_weight * between
             if self.r1_weight:
-                penalty = penalty + self.r1_weight * r1_penalty(self.discriminator, real)
+                penalty = penalty + self.r1_weight * r1_penalty(self.discriminator, real, IMAGE_SHAPE[0])
         return penalty
 
     def _generator_step(
@@ -233,13 +235,11 @@ class DcganModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the model's kind and facts; plain values only."""
-        checkpoint["genlab"] = {"model": "dcgan", "facts": self.facts}
+        checkpoint |= record_of(MODEL, self.facts)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Raises ``ValueError`` for a checkpoint of another model."""
-        model = checkpoint.get("genlab", {}).get("model")
-        if model != "dcgan":
-            raise ValueError(f"`checkpoint` must be of a dcgan; got {model!r} (run_dir)")
+        read_record(checkpoint, MODEL)
 
     # --- the protocol of image evaluation ----------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 Axes: B batch, C channels, H rows, W columns, Z latent.
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -105,9 +104,3 @@ def initialise(net: nn.Module, init: str) -> None:
 def _three_or_four(num_layers: object, path: str) -> None:
     if not isinstance(num_layers, int) or num_layers not in (3, 4):
         raise refuse("num_layers", "be 3 or 4", num_layers, path)
-
-
-def refuse_other_images(shape: Sequence[int]) -> None:
-    """Raise ``ValueError`` unless images of ``shape`` (C, H, W) are what the two networks take."""
-    if tuple(shape) != IMAGE_SHAPE:
-        raise refuse("image_shape", f"be {IMAGE_SHAPE} for the DCGAN", tuple(shape), "data.dataset")

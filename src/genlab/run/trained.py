@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from genlab.checks import one_of
+from genlab.own_record import KEY
 from genlab.run.artifacts import read_config
 from genlab.run.foreign_config import refuse_foreign
 
@@ -44,7 +45,7 @@ def load_trained(run: str, checkpoint: str = "best") -> Trained:
     refuse_foreign(config, "run", run)
     content = _read(path)
     try:
-        module = _rebuild(config, content.get("genlab") or {}, path)
+        module = _rebuild(config, content.get(KEY) or {}, path)
         module.load_state_dict(content["state_dict"])
     except (KeyError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from genlab.checks import at_least, in_range, one_of, refuse
+from genlab.checks import at_least, in_range, one_of, refuse, shape_taken
 from genlab.datasets.image_batches import Batch
 from genlab.eval_mode import eval_mode
 from genlab.latents import draw_normal, refuse_other_latents
+from genlab.own_record import read_record, record_of
 from genlab.precision import in_full
 from genlab.processes import in_order, is_mine, means
 from genlab.vae.losses import (
@@ -24,11 +25,12 @@ from genlab.vae.losses import (
     kl,
     reparametrise,
 )
-from genlab.vae.nets import Decoder, Encoder, refuse_other_images
+from genlab.vae.nets import IMAGE_SHAPE, Decoder, Encoder
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
 BINARIZE = ("dynamic", "threshold", "none")
+MODEL = "vae"
 CHUNK = 64  # images that go through a network at once where nothing is trained: their maps stay in a cache
 
 
@@ -61,9 +63,8 @@ class VaeModule(pl.LightningModule):
         beta: float = 1.0,
     ) -> None:
         super().__init__()
-        refuse_other_images(image_shape)
         self.facts: dict[str, Any] = {
-            "image_shape": list(image_shape),
+            "image_shape": shape_taken(image_shape, IMAGE_SHAPE, "VAE"),
             "num_classes": num_classes,
             "iterations_per_pass": iterations_per_pass,
         }
@@ -152,13 +153,11 @@ class VaeModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the model's kind and facts; plain values only."""
-        checkpoint["genlab"] = {"model": "vae", "facts": self.facts}
+        checkpoint |= record_of(MODEL, self.facts)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Raises ``ValueError`` for a checkpoint of another model."""
-        model = checkpoint.get("genlab", {}).get("model")
-        if model != "vae":
-            raise ValueError(f"`checkpoint` must be of a vae; got {model!r} (run_dir)")
+        read_record(checkpoint, MODEL)
 
     # --- the protocol of image evaluation ----------------------------------------------------------------------
 

@@ -3,12 +3,10 @@
 Axes: B batch, C channels, H rows, W columns, Z latent.
 """
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
 from genlab.channels_last import Flatten, Unflatten
-from genlab.checks import at_least, refuse
+from genlab.checks import at_least
 from genlab.transposed_convolution import ConvTranspose2d
 
 IMAGE_SHAPE = (1, 28, 28)
@@ -59,9 +57,3 @@ class Decoder(nn.Module):
         """One number a pixel (B, 1, 28, 28)."""
         x_BCHW: Tensor = self.layers(z_BZ)
         return x_BCHW
-
-
-def refuse_other_images(shape: Sequence[int]) -> None:
-    """Raise ``ValueError`` unless images of ``shape`` (C, H, W) are what the two networks take."""
-    if tuple(shape) != IMAGE_SHAPE:
-        raise refuse("image_shape", f"be {IMAGE_SHAPE} for the VAE", tuple(shape), "data.dataset")
