@@ -18,6 +18,11 @@ with quick_imports():
     assert not gc.isenabled()
     import pytorch_lightning
 assert gc.isenabled()
+frozen = gc.get_freeze_count()
+assert frozen > 100_000
+with quick_imports():
+    kept = [[] for _ in range(1000)]
+assert gc.get_freeze_count() == frozen, "what comes later is collected as ever"
 print(*sorted(set(sys.modules) & {"matplotlib", "scipy", "torchvision"}))
 
 import lightning_utilities.core.imports as asked
