@@ -7,7 +7,6 @@ figures of a pair of sets come from the same distances and are kept for the meas
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,7 +59,7 @@ def squared_radii(images: Scored, k: int) -> Tensor:
     """The squared distance (N,) from each image to its ``k``-th nearest among the others, float64."""
     features = images.features.double()
     found = [
-        torch.from_numpy(np.partition(squared_distances(rows, features).numpy(), k, axis=1)[:, k])  # 0 is itself
+        squared_distances(rows, features).topk(k + 1, dim=1, largest=False).values[:, k]  # 0 is itself
         for rows in torch.split(features, FEW_ROWS)
     ]
     return torch.cat(found)
