@@ -6,6 +6,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 GENLAB := $(BIN)/genlab
 
+# Tests run beside each other, a worker a core up to eight; a module's tests stay together, and the longest modules come first.
+WORKERS    ?= $(shell n=$$(nproc 2>/dev/null || echo 2); if [ $$n -gt 8 ]; then echo 8; else echo $$n; fi)
+ONE_BY_ONE := --dist loadscope --no-loadscope-reorder
+
 DEMO       ?= runs/demo
 DEMO_STEPS ?= 20000
 CORPUS     ?= python_docs
@@ -17,7 +21,7 @@ PRECISION  ?= $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo bf16-m
 DEMO_MODELS := char_rnn classifier dcgan vae
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test lint types unit format golden bench bench-full bench-check bench-profile bench-quick torture audit mutants coverage clean
+.PHONY: help install install-ray demo studies $(addprefix demo-,$(DEMO_MODELS)) test test-all lint types unit format golden bench bench-full bench-check bench-profile bench-quick torture audit mutants coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,9 +100,12 @@ types: install ## check types with mypy
 	@echo "== mypy"
 	@$(BIN)/mypy
 
-unit: install install-ray ## run the tests
+unit: install install-ray ## run the tests, but for those marked as exhaustive
 	@echo "== pytest"
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ONE_BY_ONE) -m "not exhaustive"
+
+test-all: install install-ray ## run all tests: every study under every launcher, too
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ONE_BY_ONE)
 
 format: install ## format the code with ruff
 	@$(BIN)/ruff format src tests
@@ -157,7 +164,7 @@ mutants: $(VENV)/.mutation ## spoil the code, a little at a time, and see whethe
 
 coverage: $(VENV)/.mutation install-ray ## run the tests and say which lines they run, 90 % at least
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
+	@$(BIN)/coverage run -m pytest -q -n $(WORKERS) $(ONE_BY_ONE)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage json --quiet -o .coverage.json
 	@$(BIN)/python -m genlab.torture.line_coverage .coverage.json --at-least 90 --write-docs

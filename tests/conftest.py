@@ -19,7 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The first example of a test may compile or load a library: time is no property here. Examples are new at every run
 # on a developer's machine, and the same at every run of continuous integration, which is to judge the change alone.
 settings.register_profile(
-    "genlab", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")), max_examples=50
+    "genlab",
+    deadline=None,
+    print_blob=True,
+    derandomize=bool(os.environ.get("CI")),
+    max_examples=25 if os.environ.get("CI") else 50,
 )
 settings.load_profile("genlab")
 
