@@ -103,9 +103,10 @@ def _under_hydra(verb: str, words: Sequence[str], task: Callable[[DictConfig], N
 
 def _work(verb: str, cfg: DictConfig) -> Outcome:
     """Do the verb's work; its module, and torch with it, is imported only now."""
-    refuse_added_keys(cfg, HydraConfig.get().overrides.task)
-    _refuse_missing(verb, cfg)
     place_caches()
+    with quick_imports():  # what a typed target names is looked up, and may bring Lightning along
+        refuse_added_keys(cfg, HydraConfig.get().overrides.task)
+    _refuse_missing(verb, cfg)
     work: Task = _imported(verb).main
     return work(cfg)
 

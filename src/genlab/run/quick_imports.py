@@ -36,14 +36,14 @@ def quick_imports() -> Iterator[None]:
     way = one_of(SWITCH, os.environ.get(SWITCH, "lean"), ("lean", "whole"), "the environment")
     if way == "lean" and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    collecting, is_first = gc.isenabled(), "torch" not in sys.modules
+    collecting, before = gc.isenabled(), "torch" in sys.modules
     gc.disable()
     try:
         yield
     finally:
         if collecting:
             gc.enable()
-        if collecting and is_first:
+        if collecting and "torch" in sys.modules and not before:
             gc.freeze()
 
 
