@@ -104,7 +104,7 @@ unit: install install-ray ## run the tests, but for those marked as exhaustive
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ONE_BY_ONE) -m "not exhaustive"
 
-test-all: install install-ray ## run all tests: every study under every launcher, too
+test-all: install install-ray ## run all tests: every study under every launcher, and every benchmark, too
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ONE_BY_ONE)
 
 format: install ## format the code with ruff

@@ -51,6 +51,7 @@ def test_quick_run_of_texts_writes_json_and_docs(tmp_path: Path, capsys: pytest.
     assert "iteration" not in printed
 
 
+@pytest.mark.exhaustive
 def test_quick_run_of_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is measured the losses of all loops, and afterwards all measures, have been found the same."""
     record = quick(tmp_path, "dcgan,vae,classifier,evaluation")
@@ -73,6 +74,7 @@ def test_quick_run_of_starts(tmp_path: Path) -> None:
     assert len(cases["start: first training step"]["rates"]) == 2
 
 
+@pytest.mark.exhaustive
 def test_quick_run_of_what_a_sweep_costs(tmp_path: Path) -> None:
     two, beside = quick(tmp_path, "overhead")["cases"]
     assert two["size"] == beside["size"] == "2 runs, 256x20, 20 updates"
@@ -82,6 +84,7 @@ def test_quick_run_of_what_a_sweep_costs(tmp_path: Path) -> None:
     assert 0 < beside["limits"][0]["found"]["median"] < 100
 
 
+@pytest.mark.exhaustive
 def test_quick_run_of_a_sweep(tmp_path: Path) -> None:
     (sweep,) = quick(tmp_path, "sweep")["cases"]
     assert sweep["size"] == "2 runs, 100x20, 20 updates"
@@ -89,6 +92,7 @@ def test_quick_run_of_a_sweep(tmp_path: Path) -> None:
     assert all(50 < peak < 20_000 for peak in sweep["peaks"].values())
 
 
+@pytest.mark.exhaustive
 def test_quick_run_of_growth_and_a_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = quick(tmp_path, "growth")
     assert [curve["name"] for curve in record["curves"]] == ["hidden_size", "seq_len", "batch_size", "images"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -60,6 +61,24 @@ def test_a_damaged_file_is_made_anew(remember: SeenFeatures, damage: Callable[[b
     file.write_bytes(damage(content))
     assert torch.equal(remember(IMAGES, lambda: FEATURES), FEATURES)
     assert file.read_bytes() == content
+
+
+class Trap:
+    """Writes into a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
+        return Path.mkdir, (self.folder,)
+
+
+def test_nothing_is_unpickled(remember: SeenFeatures, tmp_path: Path) -> None:
+    remember(IMAGES, lambda: FEATURES)
+    (file,) = remember.folder.iterdir()
+    np.savez(file, features=np.array([Trap(tmp_path / "sprung")], dtype=object), allow_pickle=True)
+    assert torch.equal(remember(IMAGES, lambda: FEATURES), FEATURES)
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_where_nothing_can_be_kept_it_looks_each_time(remember: SeenFeatures) -> None:

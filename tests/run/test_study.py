@@ -200,7 +200,7 @@ def test_killed_and_started_again_a_study_ends_as_one_left_alone(place: Path, tm
     subprocess.run(words, env=alone, check=True, capture_output=True, timeout=300)
     folder = tmp_path / "killed/rnn_lr/smoke"
     kills = 0
-    while kills < 3:
+    while kills < 2:
         process = subprocess.Popen(words, env=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         count = len(list(folder.glob("jobs/*.json")))
         until = time.monotonic() + 120

@@ -44,7 +44,7 @@ class SeenFeatures:
 
 def _read(path: Path) -> Tensor | None:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file) as content:
             return torch.from_numpy(content["features"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
