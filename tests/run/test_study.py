@@ -118,6 +118,22 @@ def test_a_failed_run_leaves_the_others_and_is_alone_tried_again(genlab: Genlab,
     assert "Traceback" in (folder / "jobs/0001.log").read_text()
 
 
+def test_a_run_that_is_to_be_measured_otherwise_is_measured_again_and_not_trained(genlab: Genlab, place: Path) -> None:
+    words = [*LR, *QUICKEST, "seed=0", "optimizer.lr=0.01"]
+    assert genlab(*words).code == 0
+    (run,) = (place / "runs/rnn_lr/smoke").glob("lr=*")
+    weights, result = run / "checkpoints/last.ckpt", run / "evaluation/valid_words.json"
+    before = weights.stat().st_mtime_ns, json.loads(result.read_text())
+    assert "1 of them done before" in genlab(*words).out
+    again = genlab(*words, "evaluators.valid_words.temperature=0.5")
+    assert again.code == 0
+    assert "0 of them done before" in again.out
+    after = weights.stat().st_mtime_ns, json.loads(result.read_text())
+    assert after[0] == before[0]
+    assert after[1]["settings"] == {**before[1]["settings"], "temperature": 0.5}
+    assert (before[1]["checkpoint"], after[1]["checkpoint"]) == ("last", "last")
+
+
 def test_fail_fast_leaves_the_rest_out(genlab: Genlab, place: Path) -> None:
     answer = genlab(*LR, *QUICKEST, "model.dropout=3,2,0", "seed=0", "optimizer.lr=0.01", "fail_fast=2")
     assert answer.code == 1

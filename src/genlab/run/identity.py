@@ -35,6 +35,17 @@ def identity(config: Mapping[str, Any]) -> str:
     return sha256(json.dumps(flat, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def measured_by(definition: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """SHA-256 of how a study measures a run of ``config``: its measures with their settings, weights and samples."""
+    how = {
+        "evaluate": definition.get("evaluate"),
+        "samples": definition.get("samples"),
+        "evaluators": config["evaluators"],
+    }
+    flat = {key: _plain(value) for key, value in flatten(how).items()}
+    return sha256(json.dumps(flat, sort_keys=True, default=str).encode()).hexdigest()
+
+
 def finished_runs(root: Path) -> dict[str, list[Path]]:
     """Every finished run below ``root`` by its identity; equal ones in the order of their paths."""
     found: dict[str, list[Path]] = {}

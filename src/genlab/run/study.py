@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from genlab.checks import refuse
+from genlab.run.identity import measured_by
 from genlab.run.lock import only_one
 from genlab.run.outcome import Interrupted
 from genlab.run.quick_imports import quick_imports
@@ -71,7 +72,11 @@ def _left(plan: Plan) -> str:
 
 def pending_jobs(plan: Plan, clear: bool = True) -> list[PlannedJob]:
     """The jobs that have no record of being done; the record of an earlier try at them is cleared away."""
-    pending = [each for each in plan.all_jobs() if not is_done(plan.folder, each.key, each.identity, each.folder)]
+    pending = [
+        each
+        for each in plan.all_jobs()
+        if not is_done(plan.folder, each.key, each.identity, each.folder, measured_by(plan.definition, each.config))
+    ]
     for planned in pending if clear else []:
         plan.job_file(planned.key, "json").unlink(missing_ok=True)
     return pending

@@ -25,7 +25,7 @@ from genlab.run.artifacts import RunFolder, write_json
 from genlab.run.bench import Bench
 from genlab.run.command_line import typed_words
 from genlab.run.error_line import one_line
-from genlab.run.identity import identity, read_fast
+from genlab.run.identity import identity, measured_by, read_fast
 from genlab.run.mirror import mirror_results
 from genlab.run.outcome import Interrupted
 from genlab.run.secrets import redacted
@@ -53,17 +53,17 @@ def run_job(folder: Path, key: str) -> Ended:
     config = read_fast(job_file(folder, key, "yaml"))
     plan = read_plan(folder)
     if _too_many_failed(folder, plan):
-        return _recorded(folder, key, config, "skipped", f"fail_fast={plan['fail_fast']}", began)
-    _recorded(folder, key, config, "running", "", began)
+        return _recorded(folder, key, config, plan, "skipped", f"fail_fast={plan['fail_fast']}", began)
+    _recorded(folder, key, config, plan, "running", "", began)
     with job_file(folder, key, "log").open("a", encoding="utf-8", buffering=1) as log, _saying_to(log):
         try:
             _work(folder, key, config, plan)
         except (Interrupted, KeyboardInterrupt):  # in training, or before and after it
-            return _recorded(folder, key, config, "interrupted", "stopped by the user", began)
+            return _recorded(folder, key, config, plan, "interrupted", "stopped by the user", began)
         except Exception as error:
             print(redacted(traceback.format_exc()), file=sys.stderr)
-            return _recorded(folder, key, config, "failed", redacted(one_line(error, "train", ())), began)
-    return _recorded(folder, key, config, "done", "", began)
+            return _recorded(folder, key, config, plan, "failed", redacted(one_line(error, "train", ())), began)
+    return _recorded(folder, key, config, plan, "done", "", began)
 
 
 def _work(folder: Path, key: str, config: dict[str, Any], plan: Mapping[str, Any]) -> None:
@@ -161,7 +161,9 @@ def _too_many_failed(folder: Path, plan: Mapping[str, Any]) -> bool:
     return failed >= int(plan["fail_fast"])
 
 
-def _recorded(folder: Path, key: str, config: dict[str, Any], state: str, reason: str, began: float) -> Ended:
+def _recorded(
+    folder: Path, key: str, config: dict[str, Any], plan: Mapping[str, Any], state: str, reason: str, began: float
+) -> Ended:
     seconds = round(time.monotonic() - began, 3)
     record = {
         "state": state,
@@ -169,6 +171,7 @@ def _recorded(folder: Path, key: str, config: dict[str, Any], state: str, reason
         "seconds": seconds,
         "run": config["run_dir"],
         "identity": identity(config),
+        "measured": measured_by(plan["definition"], config),
         "process": os.getpid(),
     }
     write_json(job_file(folder, key, "json"), record)

@@ -22,8 +22,12 @@ def read_record(folder: Path, key: str) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def is_done(folder: Path, key: str, wanted: str, run: Path) -> bool:
-    """Whether the record of a job says that it was done to the end, for the run of identity ``wanted`` in ``run``."""
+def is_done(folder: Path, key: str, wanted: str, run: Path, measured: str) -> bool:
+    """Whether the record of a job says that it was done to the end, for the run of identity ``wanted`` in ``run``.
+
+    And ``measured`` as the study does now: a run that was trained is only measured again.
+    """
     record = read_record(folder, key)
-    same = record.get("identity") == wanted and record.get("run") in (None, str(run))
+    same = (record.get("identity"), record.get("measured")) == (wanted, measured)
+    same = same and record.get("run") in (None, str(run))
     return record.get("state") == "done" and same
