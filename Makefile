@@ -88,8 +88,8 @@ study-%: install ## run one study: its sweep, figures, table and verdicts
 
 studies: $(addprefix study-,$(STUDIES)) ## run every study, one after another
 
-test: install lint types unit ## check style, types and every test
-	@echo "== all tests passed. What to read next: README.md, or: make demo"
+test: install lint types unit ## check style and types, and run the tests
+	@echo "== the tests passed. What to read next: README.md, or: make demo"
 
 lint: install ## check style with ruff
 	@echo "== ruff"
