@@ -109,3 +109,12 @@ def test_main_takes_the_process_own_words(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(sys, "argv", ["genlab", "--version"])
     assert main() == 0
     assert capsys.readouterr().out.startswith("genlab ")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"]])
+def test_whoever_reads_the_help_may_stop_at_any_line(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "genlab", *words], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")

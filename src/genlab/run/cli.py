@@ -154,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):
-        print(overview())
+        _show(overview())
         return 0
     if words[0] == "--version":
         print(f"genlab {__version__}")
@@ -167,11 +167,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"genlab: no verb {verb!r}{hint}", file=sys.stderr)
         return 2
     if "-h" in rest or "--help" in rest:
-        print(help_of(verb))
+        _show(help_of(verb))
         return 0
     from genlab.run.hydra_app import run_verb
 
     return run_verb(verb, rest)
+
+
+def _show(text: str) -> None:
+    """Print it; whoever reads may stop before its end, as ``| head`` does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the end
 
 
 def overview() -> str:

@@ -40,7 +40,7 @@ def measured_by(definition: Mapping[str, Any], config: Mapping[str, Any]) -> str
     how = {
         "evaluate": definition.get("evaluate"),
         "samples": definition.get("samples"),
-        "evaluators": config["evaluators"],
+        "evaluators": config.get("evaluators"),
     }
     flat = {key: _plain(value) for key, value in flatten(how).items()}
     return sha256(json.dumps(flat, sort_keys=True, default=str).encode()).hexdigest()
