@@ -218,12 +218,14 @@ def test_torchvision_is_called_as_it_wants_to_be(
     contents, put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The child's program, in this process where torchvision is loaded already; with the files there it only reads."""
-    monkeypatch.setattr(socket, "setdefaulttimeout", lambda seconds: None)
+    limits: list[float] = []
+    monkeypatch.setattr(socket, "setdefaulttimeout", limits.append)
     for name in ("MNIST", "QMNIST", "EMNIST-letters"):
         raw = RAW_SETS[name]
         put(contents(raw), raw.raw_folder(tmp_path))
         monkeypatch.setattr(sys, "argv", ["-c", raw.folder, raw.split, str(tmp_path), "10.0"])
         exec(image_sources._TORCHVISION, {})
+    assert limits == [10.0] * 3, "a server that does not answer is given up"
 
 
 def test_torchvision_has_these_names_and_numbers_of_classes() -> None:
