@@ -10,7 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -108,6 +108,16 @@ def trained(trained_once: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "trained"
     shutil.copytree(trained_once, folder)
     return folder
+
+
+@pytest.fixture
+def sixty_four_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What commands of this process take for scikit-learn's digits: 48 are left to train on where 16 are held out."""
+    from genlab.datasets import image_datamodule
+
+    whole = image_datamodule.load_images("digits", Path())
+    few = replace(whole, train_images=whole.train_images[:64], train_labels=whole.train_labels[:64])
+    monkeypatch.setattr(image_datamodule, "load_images", lambda *_: few)
 
 
 @pytest.fixture(scope="session")

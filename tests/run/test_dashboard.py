@@ -4,7 +4,6 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,6 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from genlab.datasets import image_datamodule
 from genlab.reporting.judgements import FIGURES
 from genlab.reporting.runs import read_metrics
 from genlab.run.agent_sweep import sweeps_of, write_sweeps
@@ -57,20 +55,12 @@ def panels_of(model: str) -> dict[str, Any]:
 # --- what a report holds -----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """64 digits: 48 to train on in six batches, 16 held out."""
-    whole = image_datamodule.load_images("digits", Path())
-    few = replace(whole, train_images=whole.train_images[:64], train_labels=whole.train_labels[:64])
-    monkeypatch.setattr(image_datamodule, "load_images", lambda *_: few)
-
-
 def test_there_is_a_report_for_every_model() -> None:
     assert sorted(path.stem for path in (config_dir() / "model").glob("*.yaml")) == MODELS
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_report_shows_what_runs_of_the_model_have(model: str, genlab, trained: Path, few_digits: None) -> None:
+def test_a_report_shows_what_runs_of_the_model_have(model: str, genlab, trained: Path, sixty_four_digits: None) -> None:
     run = trained
     if model != "char_rnn":
         run = trained.parent / "run"

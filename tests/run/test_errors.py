@@ -127,6 +127,7 @@ REFUSED = {
     "dcgan data.batch_size=700 trainer.devices=2": "the 1,338 images to train on, shared by 2 processes; got 700",
     "dcgan data.val_size=5000": "`val_size` must leave some of the 1,438 training images; got 5000 (data.val_size)",
     "dcgan keep_memory=3": "`keep_memory` must be true or false; got 3 (keep_memory)",
+    "dcgan emulate_bfloat16=null": "`emulate_bfloat16` must be true or false; got None (emulate_bfloat16)",
     "vae model.latent_dim=0": "`latent_dim` must be an integer >= 1; got 0 (model.latent_dim)",
     "vae model.likelihood=bernouli": "(model.likelihood; did you mean bernoulli?)",
     "vae model.binarize=dynamc": "(model.binarize; did you mean dynamic?)",

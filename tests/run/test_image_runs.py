@@ -12,17 +12,11 @@ from PIL import Image
 from genlab.datasets import image_datamodule
 from genlab.run.trained import load_trained
 
+pytestmark = pytest.mark.usefixtures("sixty_four_digits")
+
 EXPERIMENTS = ("classifier", "dcgan", "vae")
 WORDS = ["data.dataset=digits", "data.batch_size=8", "data.val_size=16", "trainer.accelerator=cpu"]
 PER_PASS = 6
-
-
-@pytest.fixture(autouse=True)
-def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """64 digits: 48 to train on in six batches, 16 held out."""
-    whole = image_datamodule.load_images("digits", Path())
-    few = replace(whole, train_images=whole.train_images[:64], train_labels=whole.train_labels[:64])
-    monkeypatch.setattr(image_datamodule, "load_images", lambda *_: few)
 
 
 def words(experiment: str, *more: str) -> list[str]:

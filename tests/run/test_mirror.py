@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import yaml
 from omegaconf import OmegaConf
 from PIL import Image
 
-from genlab.datasets import image_datamodule
 from genlab.reporting.runs import read_metrics, read_run
 from genlab.run.config_files import config_dir
 from genlab.run.loggers import make_loggers
@@ -34,14 +32,6 @@ def keyed(offline: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Somebody who has an account, in a folder of their own."""
     monkeypatch.setenv("WANDB_API_KEY", SECRET)
     return offline
-
-
-@pytest.fixture
-def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """64 digits: 48 to train on in six batches, 16 held out."""
-    whole = image_datamodule.load_images("digits", Path())
-    few = replace(whole, train_images=whole.train_images[:64], train_labels=whole.train_labels[:64])
-    monkeypatch.setattr(image_datamodule, "load_images", lambda *_: few)
 
 
 def as_logged(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -108,7 +98,7 @@ def test_a_run_that_goes_on_is_told_again_from_its_beginning(genlab, tiny, offli
     check_series(second, offline / "run")
 
 
-def test_an_image_run_has_its_grids_in_wandb(genlab, few_digits, offline: Path, wandb_runs) -> None:
+def test_an_image_run_has_its_grids_in_wandb(genlab, sixty_four_digits, offline: Path, wandb_runs) -> None:
     grids = ["callbacks.image_grids.epochs=[1,2]", "callbacks.image_grids.count=5", "trainer.max_epochs=2"]
     words = ["train", "experiment=vae", *IMAGES, *grids, "trainer.log_every_n_steps=1", "logger=wandb", "run_dir=run"]
     assert genlab(*words).code == 0

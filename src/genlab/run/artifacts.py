@@ -33,6 +33,7 @@ MAY_CHANGE = (
     "data.text",
     "data.download",
     "keep_memory",
+    "emulate_bfloat16",
     "trainer.strategy",
 )
 

@@ -41,8 +41,9 @@ def refuse_values(cfg: DictConfig) -> None:
     refuse_name(cfg.name)
     if at_least("seed", cfg.seed, 0, "seed") > LARGEST_SEED:
         raise refuse("seed", f"be at most {LARGEST_SEED}", cfg.seed, "seed")
-    if not isinstance(cfg.keep_memory, bool):
-        raise refuse("keep_memory", "be true or false", cfg.keep_memory, "keep_memory")
+    for name in ("keep_memory", "emulate_bfloat16"):
+        if not isinstance(cfg[name], bool):
+            raise refuse(name, "be true or false", cfg[name], name)
     _check_targets(cfg)
     _check_texts(cfg.callbacks, "callbacks.")
     _check_texts(cfg.logger, "logger.")

@@ -19,6 +19,7 @@ from genlab.checks import one_of, refuse
 from genlab.reporting.sheets import noting
 from genlab.run.allocator import keep_freed_memory
 from genlab.run.artifacts import RunFolder
+from genlab.run.bfloat16 import lacks_bfloat16, products_in_float32
 from genlab.run.command_line import quoted, typed_words
 from genlab.run.config_values import optimizers
 from genlab.run.interrupt import StopOnSignal
@@ -40,6 +41,11 @@ from genlab.run.several_processes import (
 from genlab.run.train import nothing_to_do
 from genlab.run.whole_checkpoints import WholeCheckpoints
 
+EMULATED = (
+    "this processor has no instructions for bfloat16: its numbers are multiplied in float32, which saves no time "
+    "(trainer.precision=32-true does without them)"
+)
+
 
 def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any]) -> Outcome:
     """Train in ``folder``; ``config`` is ``cfg`` resolved, as plain values.
@@ -56,6 +62,8 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any]) -> Outcom
     made = _make(cfg, stop, place, followers)
     if warning := str(made.data.provenance().get("warning") or ""):
         say(f"warning: {warning}")
+    if made.emulates:
+        say(f"note: {EMULATED}")
     with folder.locked(), noting(warning):
         if (done := nothing_to_do(folder, cfg, config)) is not None:
             return done
@@ -66,7 +74,8 @@ def fit(folder: RunFolder, cfg: DictConfig, config: Mapping[str, Any]) -> Outcom
             checkpoint = folder.last_checkpoint if folder.last_checkpoint.is_file() else None
         start = _first_iteration(checkpoint)
         with stop.listening(), meeting(place, followers):
-            folder.create(config, {**provenance(cfg.seed, made.data.provenance(), memory), **said_of(made.reader)})
+            process = {"freed_memory": memory, "bfloat16": _bfloat16(cfg, made)}
+            folder.create(config, {**provenance(cfg.seed, made.data.provenance(), process), **said_of(made.reader)})
             return _run(folder, made, stop, config, checkpoint, start)
 
 
@@ -82,7 +91,7 @@ def follow(folder: RunFolder, cfg: DictConfig, place: Place, say_ready: Callable
     with meeting(place):
         say_ready()
         try:
-            made.trainer.fit(made.module, made.data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+            _train(made, checkpoint)
             save_checkpoint(made.trainer, folder.last_checkpoint)
         except Stop:
             return
@@ -95,6 +104,7 @@ class _Made(NamedTuple):
     reader: LoadedJudge | None
     module: pl.LightningModule
     trainer: pl.Trainer
+    emulates: bool  # bfloat16, which the processor lacks
 
 
 def _begin(cfg: DictConfig) -> str:
@@ -118,7 +128,20 @@ def _make(cfg: DictConfig, stop: StopOnSignal, place: Place | None, followers: F
     trainer = _trainer(cfg, stop, place, followers)
     # Lightning does so too, but after it has read a checkpoint into the module: one of double precision was rounded.
     module = trainer.precision_plugin.convert_module(module)  # type: ignore[assignment]
-    return _Made(data, reader, module, trainer)
+    emulates = cfg.emulate_bfloat16 and lacks_bfloat16(trainer.precision, trainer.strategy.root_device)
+    return _Made(data, reader, module, trainer, emulates)
+
+
+def _bfloat16(cfg: DictConfig, made: _Made) -> str | None:
+    """How products of bfloat16 are made; None where there are none."""
+    if not str(cfg.trainer.precision).startswith("bf16"):
+        return None
+    return "multiplied in float32" if made.emulates else "multiplied by torch"
+
+
+def _train(made: _Made, checkpoint: Path | None) -> None:
+    with products_in_float32(made.emulates):
+        made.trainer.fit(made.module, made.data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
 
 
 def _refuse_unseen(cfg: DictConfig, module: pl.LightningModule) -> None:
@@ -216,7 +239,7 @@ def _run(
         folder.write_status("running", start, {})
         print(f"{f'going on from iteration {start:,}' if checkpoint else 'training'} in {folder.path}", flush=True)
         with open_loggers(trainer.loggers, config, start):
-            trainer.fit(made.module, made.data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+            _train(made, checkpoint)
             save_checkpoint(trainer, folder.last_checkpoint)
         _draw_curves(folder)  # before the run is called done: one that is killed here draws them when it goes on
         stop.ended = True

@@ -11,7 +11,8 @@ import yaml
 from genlab.run.artifacts import RunFolder, flatten
 
 ELSEWHERE = (
-    *("name", "run_dir", "trainer.default_root_dir", "data.root", "data.download", "keep_memory", "trainer.strategy"),
+    *("name", "run_dir", "trainer.default_root_dir", "data.root", "data.download", "trainer.strategy"),
+    *("keep_memory", "emulate_bfloat16"),
     *("study", "budget", "logger", "callbacks", "evaluators"),
 )
 """Keys, with all below them, that say where a run is kept, what is looked at, and how it is shown."""

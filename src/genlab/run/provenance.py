@@ -31,10 +31,10 @@ PACKAGES = (
 )
 
 
-def provenance(seed: int, data: Mapping[str, Any], freed_memory: str) -> dict[str, Any]:
+def provenance(seed: int, data: Mapping[str, Any], process: Mapping[str, Any]) -> dict[str, Any]:
     """What there is to know about a run that starts now; ``data`` is the datamodule's own account.
 
-    ``freed_memory`` says what became of it: that is a setting of the whole process.
+    ``process`` says what the run has set for its whole process, by name.
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -43,7 +43,7 @@ def provenance(seed: int, data: Mapping[str, Any], freed_memory: str) -> dict[st
         "seed": seed,
         **commit(),
         "versions": versions(),
-        "machine": {**machine(), "freed_memory": freed_memory},
+        "machine": {**machine(), **process},
         "data": dict(data),
     }
 
