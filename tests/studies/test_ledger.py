@@ -55,13 +55,14 @@ def test_a_claim_that_holds_is_confirmed_and_its_contrary_refuted(make_study: Ma
     assert first.rule == "FID of a is lower than that of b (t test over seeds)"
     assert first.figures == "a 1.00 ± 0.25 px; b 5.13 ± 0.38 px"
     assert first.effect.startswith("difference -4.13 [-4.")
-    assert first.reason.startswith("p = ")
+    assert first.reason.startswith("p < 0.0001, ")
     assert first.reason.endswith("corrected for 2 claims")
     assert found["G2"].p == pytest.approx(first.p)
 
 
 def test_what_is_not_clear_is_undecided_and_says_what_it_takes(make_study: MakeStudy) -> None:
     (row,) = rows(make_study({**ARMS, "claims": {"G1": LOWER}}, NEAR)).values()
+    assert row.reason.startswith("p = 0.")
     assert (row.verdict, row.corrected_for) == ("undecided", 1)
     assert row.p == row.p_corrected
     assert "if means and spreads stay as they are, about " in row.reason

@@ -256,7 +256,8 @@ def _reason(entry: _Entry, verdict: str, p_corrected: float | None, family: _Fam
     elif p_corrected is None:
         reason = f"{entry.weighed.missing}: {_next(entry, entry.weighed)}"
     else:
-        reason = f"p = {_p(entry.weighed.p)}, {_p(p_corrected)} corrected for {family.tested} claims"
+        p = _p(entry.weighed.p)
+        reason = f"p {p if p.startswith('<') else f'= {p}'}, {_p(p_corrected)} corrected for {family.tested} claims"
         reason += f"; {_what_it_takes(entry.weighed, family.level)}" if verdict == UNDECIDED else ""
     return reason + (f"; {CHANGED}" if entry.changed else "")
 
