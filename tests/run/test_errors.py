@@ -38,7 +38,21 @@ REFUSED = {
     "evaluate": "run is missing: genlab evaluate run=...",
     "sample": "run is missing: genlab sample run=...",
     "report": "runs is missing: genlab report runs=...",
-    "train seed='${nothing}'": "Interpolation key 'nothing' not found",
+    # what refers to nothing
+    "train seed='${nothing}'": (
+        "`seed` must refer to a value that there is (Interpolation key 'nothing' not found); got '${nothing}' (seed)"
+    ),
+    "compare runs='${seed}'": "got '${seed}' (runs)",
+    "studies output='${seed}'": "got '${seed}' (output)",
+    "dashboard panels=vae logger.wandb.offline='${seed}'": "got '${seed}' (logger.wandb.offline)",
+    "tiny data.text=['${seeds}']": "Interpolation key 'seeds' not found); got ['${seeds}'] (data.text)",
+    # callbacks
+    "tiny callbacks.best.mode='${seed}'": "`mode` must be one of min, max; got 0 (callbacks.best.mode",
+    "tiny mode=mix": "got 'mix' (callbacks.best.mode",
+    "tiny callbacks.best.save_top_k={}": "`save_top_k` must be an integer >= -1; got {} (callbacks.best.save_top_k)",
+    "tiny callbacks.best.save_top_k=-1e9": "got -1000000000.0 (callbacks.best.save_top_k)",
+    "tiny callbacks.best.monitor=0x10": "got '0x10' (callbacks.best.monitor",
+    "tiny callbacks.best.monitor=[1,a]": "got [1, 'a'] (callbacks.best.monitor",
     # texts
     "train data.text=absent.txt": "`text` must be a file, a folder or a glob that exists; got",
     "train data.text=empty.txt": "`text` must not be empty; got",
@@ -113,6 +127,7 @@ REFUSED = {
     "tiny run_dir=.": "`run_dir` must be new, empty or a run's folder; got '.' (run_dir)",
     # image models
     "dcgan model.latent_dim=0": "`latent_dim` must be an integer >= 1; got 0 (model.latent_dim)",
+    "dcgan model.reader=1.5": "`reader` must be a text; got 1.5 (model.reader)",
     "dcgan model.dropout=1": "`dropout` must be a number in [0, 1); got 1 (model.dropout)",
     "dcgan model.init=xaver": "got 'xaver' (model.init; did you mean xavier?)",
     "dcgan model.generator.num_layers=2": "`num_layers` must be 3 or 4; got 2 (model.generator.num_layers)",
@@ -124,7 +139,7 @@ REFUSED = {
     "dcgan data.dataset=MNITS": "(data.dataset; did you mean MNIST?)",
     "dcgan data.dataset=MNIST data.download=false": "`dataset` must be present; 'MNIST' lacks train-images-idx3-ubyte",
     "dcgan data.batch_size=2000": "`batch_size` must be at most the 1,338 images to train on; got 2000",
-    "dcgan data.batch_size=700 trainer.devices=2": "the 1,338 images to train on, shared by 2 processes; got 700",
+    "dcgan data.batch_size=700 trainer.devices=2": "shared by 2 processes (trainer.devices); got 700",
     "dcgan data.val_size=5000": "`val_size` must leave some of the 1,438 training images; got 5000 (data.val_size)",
     "dcgan keep_memory=3": "`keep_memory` must be true or false; got 3 (keep_memory)",
     "dcgan emulate_bfloat16=null": "`emulate_bfloat16` must be true or false; got None (emulate_bfloat16)",

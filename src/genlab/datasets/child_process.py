@@ -21,7 +21,7 @@ class ChildError(Exception):
 def run_child(command: Sequence[str], folder: Path, time_limit: float, progress: Progress | None = None) -> None:
     """Run ``command`` in ``folder`` and wait for its end, at most ``time_limit`` seconds.
 
-    ``progress`` is called every moment with the bytes that lie below ``folder``, and ``None``. Whatever happens,
+    ``progress`` is called every moment, and at the end, with the bytes below ``folder``, and ``None``. Whatever happens,
     an interrupt too, the process and all that it started have ended afterwards. Raises ``ChildError`` if it cannot
     be started, is not done in time or ends with another exit code than 0.
     """
@@ -46,6 +46,8 @@ def run_child(command: Sequence[str], folder: Path, time_limit: float, progress:
         if code:
             log.seek(0)
             raise ChildError(_last_words(log.read().decode(errors="replace")) or f"ended with exit code {code}")
+    if progress is not None:
+        progress(_bytes_below(folder), None)
 
 
 def _wait(process: subprocess.Popen[bytes], folder: Path, time_limit: float, progress: Progress | None) -> int:

@@ -46,7 +46,7 @@ class ImageBatches:
         processes: int = 1,
     ) -> None:
         if len(images_NCHW) < batch_size * processes:
-            shared = f", shared by {processes} processes" if processes > 1 else ""
+            shared = f", shared by {processes} processes (trainer.devices)" if processes > 1 else ""
             rule = f"be at most the {len(images_NCHW):,} images to train on{shared}"
             raise refuse("batch_size", rule, batch_size, "data.batch_size")
         self.images_NCHW, self.labels_N = images_NCHW, labels_N

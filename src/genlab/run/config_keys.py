@@ -8,8 +8,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
-from genlab.checks import nearest_hint
+from genlab.checks import nearest_hint, refuse
 from genlab.run.config_files import config_dir
 
 
@@ -32,6 +33,25 @@ def fields_of(words: Sequence[str]) -> list[str]:
     GlobalHydra.instance().clear()
     above = {key.rpartition(".")[0] for key in keys}
     return [key for key in keys if key not in above]
+
+
+def refuse_lost_references(cfg: DictConfig) -> None:
+    """Raise ``ValueError``, with the config path, for a value like ``${name}`` that refers to nothing."""
+    for key in leaf_keys(cfg):
+        try:
+            value = OmegaConf.select(cfg, key)
+            if OmegaConf.is_list(value):
+                OmegaConf.to_container(value, resolve=True)
+        except InterpolationResolutionError as error:
+            rule = f"refer to a value that there is ({str(error).splitlines()[0]})"
+            raise refuse(key.rpartition(".")[2], rule, _written(cfg, key), key) from error
+
+
+def _written(cfg: DictConfig, key: str) -> object:
+    """What stands at ``key``, unresolved."""
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    return OmegaConf.to_container(node, resolve=False)[name]  # type: ignore[call-overload,index]
 
 
 def refuse_added_keys(cfg: DictConfig, overrides: Sequence[str]) -> None:

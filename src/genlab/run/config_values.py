@@ -46,6 +46,7 @@ def refuse_values(cfg: DictConfig) -> None:
             raise refuse(name, "be true or false", cfg[name], name)
     _check_targets(cfg)
     _check_texts(cfg.callbacks, "callbacks.")
+    _check_callbacks(cfg.callbacks)
     _check_texts(cfg.logger, "logger.")
     _check_trainer(cfg.trainer)
     for path, node in optimizers(cfg):
@@ -80,6 +81,15 @@ def _check_texts(node: DictConfig, above: str) -> None:
             raise refuse(key, "be a text", node[key], f"{above}{key}")
         if key in PARTS_OF_PATHS and _leads_out(str(node[key])):
             raise refuse(key, "stay below the run's folder", node[key], f"{above}{key}")
+
+
+def _check_callbacks(callbacks: DictConfig) -> None:
+    """What Lightning's own callbacks take, whose messages name no path and come when training begins."""
+    for path, callback in ((f"callbacks.{name}", callbacks[name]) for name in map(str, callbacks)):
+        if isinstance(callback, DictConfig) and "mode" in callback:
+            one_of("mode", callback.mode, ("min", "max"), f"{path}.mode")
+        if isinstance(callback, DictConfig) and "save_top_k" in callback:
+            at_least("save_top_k", callback.save_top_k, -1, f"{path}.save_top_k")
 
 
 def _leads_out(part: str) -> bool:

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from genlab.checks import one_of, refuse
 from genlab.reporting.sheets import noting
@@ -146,8 +146,10 @@ def _train(made: _Made, checkpoint: Path | None) -> None:
 
 def _refuse_unseen(cfg: DictConfig, module: pl.LightningModule) -> None:
     """Raise ``ValueError`` for what only training would find out about this model."""
-    if cfg.monitor is not None and (logged := getattr(module, "monitors", None)) is not None:
-        one_of("monitor", cfg.monitor, logged, "monitor")
+    if (logged := getattr(module, "monitors", None)) is not None:
+        for path in ("monitor", *(f"callbacks.{name}.monitor" for name in cfg.callbacks)):
+            if (wanted := OmegaConf.select(cfg, path)) is not None:
+                one_of("monitor", wanted, logged, path)
     if not module.automatic_optimization and cfg.trainer.get("gradient_clip_val") is not None:
         rule = "be left out for this model, which makes its updates itself"
         raise refuse("gradient_clip_val", rule, cfg.trainer.gradient_clip_val, "trainer.gradient_clip_val")

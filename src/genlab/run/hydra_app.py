@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from genlab.run.caches import place_caches
 from genlab.run.command_line import as_typed, is_sweep, only_shows, prepared, quoted
 from genlab.run.config_files import config_dir
-from genlab.run.config_keys import refuse_added_keys
+from genlab.run.config_keys import refuse_added_keys, refuse_lost_references
 from genlab.run.error_line import is_the_callers, one_line
 from genlab.run.outcome import Interrupted, Outcome, Stop, say
 from genlab.run.quick_imports import quick_imports
@@ -105,6 +105,7 @@ def _work(verb: str, cfg: DictConfig) -> Outcome:
     """Do the verb's work; its module, and torch with it, is imported only now."""
     place_caches()
     with quick_imports():  # what a typed target names is looked up, and may bring Lightning along
+        refuse_lost_references(cfg)
         refuse_added_keys(cfg, HydraConfig.get().overrides.task)
     _refuse_missing(verb, cfg)
     work: Task = _imported(verb).main

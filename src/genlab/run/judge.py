@@ -64,13 +64,15 @@ def load_classifier(folder: Path, data_sha256: str, path: str) -> LoadedJudge:
     return LoadedJudge(folder, trained.module, trained.checkpoint_sha256)
 
 
-def load_reader(path: str | None, data_sha256: str) -> LoadedJudge | None:
+def load_reader(path: object, data_sha256: str) -> LoadedJudge | None:
     """The classifier in run folder ``path`` to train a generator with; None where no path is given.
 
     Gradients go through it and not to it. Raises ``ValueError`` as :func:`load_classifier` does.
     """
     if path is None:
         return None
+    if not isinstance(path, str):
+        raise refuse("reader", "be a text", path, "model.reader")
     reader = load_classifier(Path(path).expanduser(), data_sha256, "model.reader")
     reader.module.requires_grad_(False).eval()
     return reader

@@ -18,7 +18,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "sample": ("run=TRAINED", "length=5"),
     "evaluate": ("run=TRAINED", "only=[bits_per_char]"),
     "report": ("runs=TRAINED",),
-    "compare": ("runs=TRAINED",),
+    "compare": ("runs=[TRAINED,TRAINED]",),
     "studies": ("budget=smoke",),
     "dashboard": ("panels=vae",),
     "fetch": ("corpus=null", "dataset=null"),
