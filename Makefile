@@ -15,7 +15,7 @@ DEMO_STEPS ?= 20000
 CORPUS     ?= python_docs
 DATASET    ?= MNIST
 # bfloat16 only where the processor multiplies in it.
-PRECISION  ?= $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo bf16-mixed || echo 32-true)
+PRECISION  ?= $(shell grep -qwE 'amx_bf16|avx512_bf16' /proc/cpuinfo 2>/dev/null && echo bf16-mixed || echo 32-true)
 
 # The models of the demo: each has a target demo-<model> that leaves a run in $(DEMO)/<model>.
 DEMO_MODELS := char_rnn classifier dcgan vae

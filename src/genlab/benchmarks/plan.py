@@ -75,4 +75,4 @@ def fastest_precision() -> str:
     """``bf16-mixed`` where the processor multiplies in bfloat16, else ``32-true``: what ``make demo`` takes."""
     info = Path("/proc/cpuinfo")
     flags = info.read_text(errors="replace").split() if info.is_file() else []
-    return "bf16-mixed" if "amx_bf16" in flags else "32-true"
+    return "bf16-mixed" if {"amx_bf16", "avx512_bf16"} & set(flags) else "32-true"

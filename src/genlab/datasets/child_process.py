@@ -21,7 +21,7 @@ class ChildError(Exception):
 def run_child(command: Sequence[str], folder: Path, time_limit: float, progress: Progress | None = None) -> None:
     """Run ``command`` in ``folder`` and wait for its end, at most ``time_limit`` seconds.
 
-    ``progress`` is called every moment, and at the end, with the bytes below ``folder``, and ``None``. Whatever happens,
+    ``progress`` is called every moment and at the end with the bytes below ``folder``, and ``None``. Whatever happens,
     an interrupt too, the process and all that it started have ended afterwards. Raises ``ChildError`` if it cannot
     be started, is not done in time or ends with another exit code than 0.
     """
