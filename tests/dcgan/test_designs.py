@@ -260,10 +260,21 @@ def test_an_unfolded_latent_is_noise_around_the_direction_of_its_digit() -> None
         assert clear.float().mean() > 0.95
         entered = design.enter(z)[clear]
         along = cosines(10, 100)
-        expected = numbers[clear, :-1] - numbers[clear, :-1] @ along.T @ along + 3 * along[digit]
+        noise_BZ = numbers[clear, :-1] - numbers[clear, :-1].mean(1, keepdim=True)
+        expected = noise_BZ - noise_BZ @ along.T @ along + 3 * along[digit]
         assert torch.allclose(entered, expected, atol=1e-5)
         assert torch.allclose(entered @ along.T, 3 * torch.eye(10)[digit].expand(len(entered), -1), atol=1e-4)
     assert torch.equal(DigitMeans(latent_dim=100, unfold=False).enter(z), z)
+
+
+def test_an_unfolded_latent_does_not_tell_how_near_the_neighbour_is() -> None:
+    design = DigitMeans(latent_dim=100)
+    z = design.latents(torch.randn(200, 101, generator=torch.Generator().manual_seed(3)), 4).z
+    centred = z - z.mean(1, keepdim=True)
+    nearer, further = design.enter(centred + 2.2), design.enter(centred + 1.8)  # the border to 5 is at 2.25
+    assert torch.allclose(nearer, further, atol=1e-5)
+    beyond = design.enter(centred + 2.3)
+    assert torch.allclose((beyond - nearer).norm(dim=1), torch.full((200,), 3 * 2**0.5), atol=1e-4)
 
 
 def test_means_overlap_as_much_as_said() -> None:

@@ -168,8 +168,9 @@ class DigitMeans(Guided):
     The reader's cross-entropy (nats) says how far the image is read as digit k. All means lie on one line, on which the
     neighbours overlap: at 100 coordinates and a spacing of 0.5 one latent in ninety is nearer to another digit's mean.
     With ``unfold`` the generator is given, for z itself, what z says by Bayes' rule: the direction of the likeliest
-    digit, one of K at right angles, and how z differs from that digit's mean at right angles to all of them. Without,
-    it must cut a line into K pieces itself. Raises ``ValueError`` for a number out of range.
+    digit, one of K at right angles, and z at right angles to all of them and to the line: how near z lies to the
+    neighbour does not show, for a generator that sees it blends the two. Without, it must cut a line into K pieces
+    itself. Raises ``ValueError`` for a number out of range.
     """
 
     labels_are_digits = True
@@ -213,7 +214,7 @@ class DigitMeans(Guided):
         if not self.unfold:
             return z
         digit = self.beliefs(z).argmax(1)
-        directions_KZ, left = self.directions_KZ.to(z), z - self.means_K.to(z)[digit, None]
+        directions_KZ, left = self.directions_KZ.to(z), z - z.mean(1, keepdim=True)
         with torch.autocast(z.device.type, enabled=False):
             in_their_plane = (left @ directions_KZ.T) @ directions_KZ / UNFOLDED_LENGTH**2
         return left - in_their_plane + directions_KZ[digit]
