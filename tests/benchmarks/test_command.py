@@ -65,6 +65,7 @@ def test_quick_run_of_images(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "digits and not MNIST" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_quick_run_of_starts(tmp_path: Path) -> None:
     record = quick(tmp_path, "startup")
     cases = {case["what"]: case for case in record["cases"]}

@@ -8,7 +8,7 @@ import pytest
 
 from genlab.torture.record import SECTIONS, Row, read_records
 
-KILLS = 2
+KILLS = 1
 RESUMED = ("char_rnn", "classifier", "dcgan", "vae")
 DISK = (
     "the disk is full when a checkpoint is saved",
