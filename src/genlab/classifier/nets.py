@@ -90,4 +90,8 @@ NETS = {"digit_net": DigitNet, "lenet": LeNet}
 
 
 def _block(before: int, after: int, width: int) -> list[nn.Module]:
-    return [nn.Conv2d(before, after, width, padding=width // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+    return [
+        nn.Conv2d(before, after, width, padding=width // 2, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
+    ]

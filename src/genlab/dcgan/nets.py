@@ -34,9 +34,9 @@ class Generator(nn.Module):
             nn.BatchNorm2d(128),
         ]
         if num_layers == 4:
-            layers += [ConvTranspose2d(128, 128, 3, stride=2, padding=1), nn.BatchNorm2d(128), nn.ReLU()]
-        layers += [ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU()]
-        layers += [ConvTranspose2d(64, 64, 4, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU()]
+            layers += [ConvTranspose2d(128, 128, 3, stride=2, padding=1), nn.BatchNorm2d(128), nn.ReLU(inplace=True)]
+        layers += [ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
+        layers += [ConvTranspose2d(64, 64, 4, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
         layers += [ConvTranspose2d(64, 1, 3, stride=1, padding=1), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         initialise(self, init)

@@ -22,10 +22,10 @@ class Encoder(nn.Module):
         super().__init__()
         at_least("latent_dim", latent_dim, 1, "model.latent_dim")
         self.body = nn.Sequential(
-            *[nn.Conv2d(1, 64, 3, stride=1, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
-            *[nn.Conv2d(64, 64, 3, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
-            *[nn.Conv2d(64, 128, 3, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(128)],
-            *[Flatten(), nn.Linear(128 * 7 * 7, 100), nn.ReLU()],
+            *[nn.Conv2d(1, 64, 3, stride=1, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(64)],
+            *[nn.Conv2d(64, 64, 3, stride=2, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(64)],
+            *[nn.Conv2d(64, 128, 3, stride=2, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(128)],
+            *[Flatten(), nn.Linear(128 * 7 * 7, 100), nn.ReLU(inplace=True)],
         )
         self.mu = nn.Linear(100, latent_dim)
         self.logvar = nn.Linear(100, latent_dim)
@@ -46,10 +46,10 @@ class Decoder(nn.Module):
         super().__init__()
         at_least("latent_dim", latent_dim, 1, "model.latent_dim")
         self.layers = nn.Sequential(
-            *[nn.Linear(latent_dim, 100), nn.ReLU()],
-            *[nn.Linear(100, 128 * 7 * 7), nn.ReLU(), Unflatten(1, (128, 7, 7))],
-            *[ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
-            *[ConvTranspose2d(64, 64, 4, stride=2, padding=1), nn.ReLU(), nn.BatchNorm2d(64)],
+            *[nn.Linear(latent_dim, 100), nn.ReLU(inplace=True)],
+            *[nn.Linear(100, 128 * 7 * 7), nn.ReLU(inplace=True), Unflatten(1, (128, 7, 7))],
+            *[ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(64)],
+            *[ConvTranspose2d(64, 64, 4, stride=2, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(64)],
             ConvTranspose2d(64, 1, 3, stride=1, padding=1),
         )
 
