@@ -67,6 +67,16 @@ def test_rows(record: Record) -> None:
     ]
 
 
+def test_two_ways_of_ours_in_one_case_are_told_apart() -> None:
+    rates = {"genlab": [3.0], "genlab, seen before": [2.0], "peer": [6.0]}
+    both = [compare(rates, ours, "peer", None, less_is_better=True) for ours in ("genlab", "genlab, seen before")]
+    assert [row[1] for row in rows([Case("judging", "10 images", "s", rates, both)])] == [
+        "10 images",
+        "10 images, seen before",
+    ]
+    assert rows([Case("judging", "10 images", "s", rates, both[1:])])[0][1] == "10 images"
+
+
 def test_large_ratios_have_one_digit(record: Record) -> None:
     rates = {"we": [20_000.0], "they": [900.0]}
     (row,) = rows([Case("w", "s", "u", rates, [compare(rates, "we", "they", 20)])])

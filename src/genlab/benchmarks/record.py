@@ -97,9 +97,11 @@ def rows(cases: Sequence[Case], rounds: int | None = None) -> list[tuple[str, ..
 
 
 def _row(case: Case, found: Comparison, rounds: int | None) -> tuple[str, ...]:
+    ways = {each.ours for each in case.comparisons}
+    way = found.ours.partition(", ")[2] if len(ways) > 1 else ""  # what tells our contenders of one case apart
     return (
         f"{case.what} ({case.unit})",
-        case.size,
+        f"{case.size}, {way}" if way else case.size,
         f"{found.peer}, {found.setting}" if found.setting else found.peer,
         _rate(found.our_rate),
         _rate(found.peer_rate),
