@@ -145,7 +145,7 @@ $(VENV)/audit/.ready:
 
 audit: $(VENV)/audit/.ready ## ask an advisory service about every version in constraints.txt; needs a network
 	@echo "== pip-audit of constraints.txt"
-	@$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off --timeout 20 || \
+	@$(VENV)/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip --progress-spinner off --timeout 20 || \
 		{ echo "== not clean, or not audited: advisories stand in a table above; an error above means that the service" \
 			"could not be reached and nothing is known" >&2; exit 1; }
 
