@@ -155,12 +155,13 @@ $(VENV)/.mutation: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	@touch $@
 
-# make mutants SAMPLE=all; make mutants SAMPLE=1000 SEED=1; make mutants WITHIN=10 leaves out what takes longer
-SAMPLE ?= 400
-WITHIN ?=
+# make mutants SAMPLE=all CHILDREN=2; SAMPLE=1000 SEED=1; make mutants WITHIN=10 leaves out what takes longer
+SAMPLE   ?= 400
+WITHIN   ?=
+CHILDREN ?= 1
 
 mutants: $(VENV)/.mutation ## spoil the code, a little at a time, and see whether a test fails; an hour or so
-	@$(BIN)/python -m genlab.torture.mutants --sample $(SAMPLE) --seed $(SEED) $(if $(WITHIN),--within $(WITHIN)) --write-docs
+	@$(BIN)/python -m genlab.torture.mutants --sample $(SAMPLE) --seed $(SEED) --children $(CHILDREN) $(if $(WITHIN),--within $(WITHIN)) --write-docs
 
 coverage: $(VENV)/.mutation install-ray ## run the tests of make test and say which lines they run, 90 % at least
 	@$(BIN)/coverage erase

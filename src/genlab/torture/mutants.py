@@ -55,6 +55,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample")
     parser.add_argument("--within", type=float, metavar="SECONDS", help="leave out mutants whose tests take longer")
+    parser.add_argument("--children", type=int, default=1, metavar="N", help="mutants that are tried at a time")
     parser.add_argument("--at-least", type=float, default=0.85, metavar="SHARE", help="that must be killed")
     parser.add_argument("--read-only", action="store_true", help="try nothing, tell what there is")
     parser.add_argument("--write-docs", action="store_true", help="rewrite the table in docs/reliability.md")
@@ -72,7 +73,7 @@ def _sample(word: str) -> int | None:
 def _try(folder: Path, options: argparse.Namespace) -> Verdicts:
     """Every drawn mutant's verdict, by file; mutmut tries those that are not known to be killed."""
     if not options.read_only and not read_verdicts(folder):
-        _mutmut(folder, "run", "--max-children", "1", FIRST)
+        _mutmut(folder, "run", "--max-children", str(options.children), FIRST)
     made = read_verdicts(folder)
     if not made:
         raise ValueError("`--read-only` must find the folder mutants, which a run of mutmut leaves")
@@ -80,7 +81,7 @@ def _try(folder: Path, options: argparse.Namespace) -> Verdicts:
     verdicts = _within(folder, options.within, Verdicts(made, drawn))
     left = [name for file, names in verdicts.drawn.items() for name in names if made[file][name] != 1]
     if left and not options.read_only:
-        _mutmut(folder, "run", "--max-children", "1", *left)
+        _mutmut(folder, "run", "--max-children", str(options.children), *left)
         verdicts = _within(folder, options.within, Verdicts(read_verdicts(folder), drawn))
     return verdicts
 
