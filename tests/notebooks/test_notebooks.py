@@ -18,8 +18,6 @@ PRIVATE_PATH = re.compile(
 )
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-TRAINS_IMAGES = ("judging_a_generator", "latent_space")
-"""These take longest."""
 
 
 def cells_of(path: Path) -> list[Any]:
@@ -69,13 +67,7 @@ def test_there_are_notebooks() -> None:
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.exhaustive] if path.stem in TRAINS_IMAGES else [])
-        for path in NOTEBOOKS
-    ],
-)
+@every_notebook
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Jupyter's own libraries
 def test_it_runs(path: Path, clean_home: Path) -> None:
     notebook: Any = nbformat.read(path, as_version=4)

@@ -1,6 +1,7 @@
-"""bfloat16 without instructions for it: the products are the exact ones, rounded once, wherever a run makes them."""
+"""bfloat16 without fast products of it: they are the exact ones, rounded once, wherever a run makes them."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from genlab.run.bfloat16 import PRODUCTS as PRODUCTS_OF_LAYERS
 from genlab.run.bfloat16 import lacks_bfloat16, products_in_float32
 
 UNIT = 2**-8  # half of the distance between two numbers of bfloat16, as a share of the smaller one
@@ -125,15 +125,18 @@ def test_it_is_wanted_on_a_processor_alone_that_has_none(
 WORDS = ["data.dataset=digits", "data.batch_size=8", "data.val_size=16", "trainer.accelerator=cpu"]
 
 
+MULTIPLIES = re.compile(r"::_?\w*(conv|mm|mv|matmul|dot|linear|einsum)")
+
+
 class Processor(TorchDispatchMode):
-    """Notes the products that come to the processor, and in which numbers."""
+    """Notes the products that come to the processor, by their names, and in which numbers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: set[torch.dtype] = set()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func in PRODUCTS_OF_LAYERS:
+        if MULTIPLIES.search(func.name()):
             self.seen |= {each.dtype for each in args if isinstance(each, Tensor)}
         return func(*args, **(kwargs or {}))
 
@@ -161,9 +164,33 @@ def test_a_run_leaves_no_product_to_torch_and_says_so(experiment: str, genlab, p
     words = [f"experiment={experiment}", "trainer.max_steps=2", "run_dir=run"]
     lines, seen = train(genlab, *words, "trainer.precision=bf16-mixed")
     assert len(lines) == 1
-    assert lines[0].startswith("note: this processor has no instructions for bfloat16")
+    assert lines[0].startswith("note: torch has no fast products of bfloat16 for this processor")
     assert seen == {torch.float32}
     assert said(place / "run") == "multiplied in float32"
+
+
+@pytest.mark.usefixtures("lacking")
+def test_a_text_in_bfloat16_leaves_no_product_to_torch(genlab, tiny, place: Path) -> None:
+    with Processor() as processor:
+        answer = genlab("train", *tiny(trainer__precision="bf16-true", trainer__max_steps=2), "run_dir=run")
+    assert answer.code == 0, answer.err
+    assert processor.seen == {torch.float32}
+    assert said(place / "run") == "multiplied in float32"
+
+
+@pytest.mark.parametrize("product", [torch.mm, torch.addmm])
+def test_a_product_goes_to_the_place_that_is_given(product: Product) -> None:
+    torch.manual_seed(0)
+    operands = [torch.randn(5, 5).bfloat16() for _ in range(2 if product is torch.mm else 3)]
+    place = torch.zeros(5, 5, dtype=torch.bfloat16)
+    with products_in_float32(True), torch.no_grad():
+        assert product(*operands, out=place) is place
+    torch.testing.assert_close(place.double(), product(*[each.double() for each in operands]), rtol=UNIT, atol=1e-5)
+
+
+def test_numbers_of_two_kinds_are_refused_as_torch_refuses_them() -> None:
+    with products_in_float32(True), pytest.raises(RuntimeError, match="dtype"):
+        torch.mm(torch.ones(2, 2).bfloat16(), torch.ones(2, 2))
 
 
 @pytest.mark.usefixtures("lacking", "sixty_four_digits")

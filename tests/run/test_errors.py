@@ -35,6 +35,9 @@ REFUSED = {
     "train logger=csvv": "logger=csvv: no such option; did you mean csv?",
     # what is missing
     "train data.text=???": "data.text is missing: genlab train data.text=...",
+    "tiny monitor=???": "monitor is missing: genlab train monitor=...",
+    "tiny callbacks.progress=3": "`progress` must be a callback's settings, or null; got 3 (callbacks.progress)",
+    "dcgan data.root=null": "`root` must be a text; got None (data.root)",
     "evaluate": "run is missing: genlab evaluate run=...",
     "sample": "run is missing: genlab sample run=...",
     "report": "runs is missing: genlab report runs=...",

@@ -200,6 +200,10 @@ def test_a_dry_run_lists_and_writes_nothing(genlab: Genlab, place: Path) -> None
         (["study=rnn_lr", "seed=1,1"], "`seeds` must differ"),
         (["study=gan_lr", "budget=smoke", "judge=nowhere"], "`judge` must be a run's folder"),
         (["study=rnn_lr", "model.hidden_size=interval(1,2)"], "must be set to values"),
+        (
+            ["study=precision", "trainer.precision=32-true"],
+            "nothing else tells the arms 'classifier' and 'classifier in bfloat16' apart; got '32-true' (trainer.",
+        ),
     ],
 )
 def test_a_wrong_command_is_refused_in_one_line(words: list[str], said: str, genlab: Genlab, place: Path) -> None:
@@ -211,7 +215,7 @@ def test_a_wrong_command_is_refused_in_one_line(words: list[str], said: str, gen
 
 
 def test_killed_and_started_again_a_study_ends_as_one_left_alone(place: Path, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "genlab", *LR, "trainer.max_steps=400", "model.engine=torch"]
+    words = [sys.executable, "-m", "genlab", *LR, "seed=0", "trainer.max_steps=400", "model.engine=torch"]
     alone, killed = ({**os.environ, "GENLAB_RUNS": str(tmp_path / name)} for name in ("alone", "killed"))
     subprocess.run(words, env=alone, check=True, capture_output=True, timeout=300)
     folder = tmp_path / "killed/rnn_lr/smoke"

@@ -86,10 +86,11 @@ def image_case(model: str, plan: Plan) -> Case:
             contenders[name] = _peer_rate(model, plan, runner, name, workers, written)
     rates = alternate(contenders, plan.size(1, plan.fewer))
     comparisons = [compare(rates, ours, peer, target) for peer, target in targets.items()]
-    if single in contenders and single != ours and model in PEERS:
+    both = single in contenders and single != ours and model in PEERS
+    if both:  # the rows then name the precision of each
         comparisons.append(compare(rates, single, PEERS[model], None))
     what = f"{model if model != 'dcgan' else 'DCGAN'} training".replace("vae", "VAE")
-    size = f"batch {BATCH}, {plan.dataset}, {plan.precision}"
+    size = f"batch {BATCH}, {plan.dataset}" + ("" if both else f", {plan.precision}")
     return Case(what, size, "images/s", rates, comparisons, difference, peaks=runner.medians())
 
 

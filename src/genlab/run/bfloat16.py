@@ -1,12 +1,12 @@
-"""bfloat16 on a processor that has no instructions for it: its numbers, multiplied in float32.
+"""bfloat16 on a processor that oneDNN has no fast products of it for: its numbers, multiplied in float32.
 
-Such instructions take two numbers rounded to bfloat16, add up their products in float32 and round the sum. Without them
-torch multiplies one number at a time, over ten times as slowly as in float32. The same numbers in float32 give the same
-products, exactly, and their sum is rounded once: what comes out differs as it does between two processors that have the
-instructions, by the order in which a sum is made.
+Instructions for it take two numbers rounded to bfloat16, add up their products in float32 and round the sum. Without
+them torch multiplies one number at a time, over ten times as slowly as in float32. The same numbers in float32 give the
+same products, exactly, and their sum is rounded once: what comes out differs as it does between two processors that
+have the instructions, by the order in which a sum is made.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -26,12 +26,15 @@ PRODUCTS = frozenset(
     }
 )
 """What all linear and convolutional layers and their gradients come to."""
+PRODUCTS_IN_PLACE: dict[Any, Any] = {aten.mm.out: aten.mm.default, aten.addmm.out: aten.addmm.default}
+"""Those that are written to a tensor which is there already (``out=``), as the char-RNN's steps are."""
 
 
 def lacks_bfloat16(precision: Any, device: torch.device) -> bool:
-    """Whether a training in ``precision`` on ``device`` wants bfloat16 of a processor without instructions for it."""
+    """Whether a training in ``precision`` on ``device`` wants bfloat16 of a processor without fast products."""
     wanted = str(precision).startswith("bf16") and device.type == "cpu"
-    return wanted and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    with_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return wanted and not (with_onednn and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def products_in_float32(wanted: bool) -> AbstractContextManager[object]:
@@ -45,15 +48,17 @@ class _ProductsInFloat32(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        options: Mapping[str, Any] = kwargs or {}
-        if func not in PRODUCTS or not any(map(_is_bfloat16, args)):
+        options: dict[str, Any] = dict(kwargs or {})
+        factors = [each for each in args if isinstance(each, Tensor)]
+        product = PRODUCTS_IN_PLACE.get(func, func)
+        # Of numbers of two kinds torch makes no product, and so none is made here.
+        if product not in PRODUCTS or not factors or any(each.dtype != torch.bfloat16 for each in factors):
             return func(*args, **options)
-        found = func(*(each.float() if _is_bfloat16(each) else each for each in args), **options)
+        place = options.pop("out", None)
+        found = product(*(each.float() if isinstance(each, Tensor) else each for each in args), **options)
+        if place is not None:
+            return place.copy_(found)
         return tuple(map(_rounded, found)) if isinstance(found, tuple) else _rounded(found)
-
-
-def _is_bfloat16(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.dtype == torch.bfloat16
 
 
 def _rounded(value: Tensor | None) -> Tensor | None:

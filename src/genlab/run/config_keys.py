@@ -1,14 +1,14 @@
 """The keys of a composed config: which there are, and whether an added one (``+key=value``) means anything."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationResolutionError
+from omegaconf.errors import InterpolationResolutionError, InterpolationToMissingValueError
 
 from genlab.checks import nearest_hint, refuse
 from genlab.run.config_files import config_dir
@@ -42,9 +42,23 @@ def refuse_lost_references(cfg: DictConfig) -> None:
             value = OmegaConf.select(cfg, key)
             if OmegaConf.is_list(value):
                 OmegaConf.to_container(value, resolve=True)
+        except InterpolationToMissingValueError:
+            continue  # it is the value that is missing
         except InterpolationResolutionError as error:
             rule = f"refer to a value that there is ({str(error).splitlines()[0]})"
             raise refuse(key.rpartition(".")[2], rule, _written(cfg, key), key) from error
+
+
+def missing_keys(node: object, above: str = "") -> Iterator[str]:
+    """The path of every value below ``node``, a config as plain values, that is yet to be given (``???``)."""
+    if node == "???":
+        yield above
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from missing_keys(value, f"{above}.{key}" if above else str(key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from missing_keys(value, f"{above}[{index}]")
 
 
 def _written(cfg: DictConfig, key: str) -> object:

@@ -33,6 +33,8 @@ UNCOUNTED = (
     "reload_dataloaders_every_n_epochs",
 )
 """What makes Lightning train on other batches, or end elsewhere, than a run's iterations and passes say."""
+MONITORING = ("BestCheckpoint", "ModelCheckpoint", "EarlyStopping")
+"""The classes that look at a monitored value."""
 LARGEST_SEED = 2**32 - 1
 
 
@@ -44,6 +46,8 @@ def refuse_values(cfg: DictConfig) -> None:
     for name in ("keep_memory", "emulate_bfloat16"):
         if not isinstance(cfg[name], bool):
             raise refuse(name, "be true or false", cfg[name], name)
+    if not isinstance(cfg.data.get("root", ""), str):
+        raise refuse("root", "be a text", cfg.data.root, "data.root")
     _check_targets(cfg)
     _check_texts(cfg.callbacks, "callbacks.")
     _check_callbacks(cfg.callbacks)
@@ -84,11 +88,16 @@ def _check_texts(node: DictConfig, above: str) -> None:
 
 
 def _check_callbacks(callbacks: DictConfig) -> None:
-    """What Lightning's own callbacks take, whose messages name no path and come when training begins."""
-    for path, callback in ((f"callbacks.{name}", callbacks[name]) for name in map(str, callbacks)):
-        if isinstance(callback, DictConfig) and "mode" in callback:
+    """What those take that look at a monitored value, whose messages name no path and come when training begins."""
+    for name in map(str, callbacks):
+        callback, path = callbacks[name], f"callbacks.{name}"
+        if not isinstance(callback, DictConfig | None):
+            raise refuse(name, "be a callback's settings, or null", callback, path)
+        if callback is None or not str(callback.get("_target_")).endswith(MONITORING):
+            continue
+        if "mode" in callback:
             one_of("mode", callback.mode, ("min", "max"), f"{path}.mode")
-        if isinstance(callback, DictConfig) and "save_top_k" in callback:
+        if "save_top_k" in callback:
             at_least("save_top_k", callback.save_top_k, -1, f"{path}.save_top_k")
 
 

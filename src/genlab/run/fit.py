@@ -42,8 +42,8 @@ from genlab.run.train import nothing_to_do
 from genlab.run.whole_checkpoints import WholeCheckpoints
 
 EMULATED = (
-    "this processor has no instructions for bfloat16: its numbers are multiplied in float32, which saves no time "
-    "(trainer.precision=32-true does without them)"
+    "torch has no fast products of bfloat16 for this processor: its numbers are multiplied in float32, which saves no "
+    "time (trainer.precision=32-true does without them)"
 )
 
 
@@ -147,7 +147,7 @@ def _train(made: _Made, checkpoint: Path | None) -> None:
 def _refuse_unseen(cfg: DictConfig, module: pl.LightningModule) -> None:
     """Raise ``ValueError`` for what only training would find out about this model."""
     if (logged := getattr(module, "monitors", None)) is not None:
-        for path in ("monitor", *(f"callbacks.{name}.monitor" for name in cfg.callbacks)):
+        for path in ("monitor", "callbacks.best.monitor"):
             if (wanted := OmegaConf.select(cfg, path)) is not None:
                 one_of("monitor", wanted, logged, path)
     if not module.automatic_optimization and cfg.trainer.get("gradient_clip_val") is not None:

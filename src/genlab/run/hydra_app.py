@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from genlab.run.caches import place_caches
 from genlab.run.command_line import as_typed, is_sweep, only_shows, prepared, quoted
 from genlab.run.config_files import config_dir
-from genlab.run.config_keys import refuse_added_keys, refuse_lost_references
+from genlab.run.config_keys import missing_keys, refuse_added_keys, refuse_lost_references
 from genlab.run.error_line import is_the_callers, one_line
 from genlab.run.outcome import Interrupted, Outcome, Stop, say
 from genlab.run.quick_imports import quick_imports
@@ -118,5 +118,5 @@ def _imported(module: str) -> ModuleType:
 
 
 def _refuse_missing(verb: str, cfg: DictConfig) -> None:
-    for key in sorted(OmegaConf.missing_keys(cfg)):
+    for key in sorted(missing_keys(OmegaConf.to_container(cfg))):
         raise ValueError(f"{key} is missing: genlab {verb} {key}=... (genlab {verb} --help)")

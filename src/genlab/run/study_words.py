@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -26,8 +27,9 @@ class StudyWords:
     def applied_to(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         """``definition`` with what was typed: a key with several values is an axis of the grid, others are settings.
 
-        What is typed wins over what the arms say. ``seed`` takes the place of the study's seeds. With an axis that the
-        study has not, its claims, figures and tables would each mean one of many runs: such a sweep decides none.
+        What is typed wins over what the arms say; ``ValueError`` where nothing else tells two of them apart. ``seed``
+        takes the place of the study's seeds. With an axis that the study has not, its claims, figures and tables would
+        each mean one of many runs: such a sweep decides none.
         """
         changed = dict(definition)
         grid, settings = dict(changed.get("grid") or {}), dict(changed.get("settings") or {})
@@ -42,9 +44,17 @@ class StudyWords:
                 grid[key] = values
             else:
                 settings[key] = values[0]
-                for overrides in arms.values():
-                    overrides.pop(key, None)
+                _set_for_all(arms, key, values[0])
         return {**changed, "grid": grid, "settings": settings, "arms": arms}
+
+
+def _set_for_all(arms: dict[str, dict[str, Any]], key: str, value: Any) -> None:
+    """Take ``key`` out of the arms, for it is typed; ``ValueError`` if two then have nothing that tells them apart."""
+    for overrides in arms.values():
+        overrides.pop(key, None)
+    for (name, overrides), (other, others) in combinations(arms.items(), 2):
+        if overrides == others:
+            raise refuse(key, f"be left out: nothing else tells the arms {name!r} and {other!r} apart", value, key)
 
 
 def names_a_study(words: Sequence[str]) -> bool:

@@ -135,8 +135,8 @@ def _field(place: Place, folder: Path, chance: random.Random) -> Case:
     """A field of a config, with a value that is wrong for most fields."""
     if chance.random() < 0.25:
         verb = chance.choice(sorted(bad_values.ROOTS))
-        words = [verb, *(word.replace("TRAINED", str(_copy(place, folder))) for word in bad_values.ROOTS[verb])]
-        known = [verb, *(word.replace("TRAINED", "x") for word in bad_values.ROOTS[verb])]
+        words = _words(verb, str(_copy(place, folder)), str(place.trained))
+        known = _words(verb, "x", "y")
     else:
         words = known = bad_values.training(chance.choice(bad_values.EXPERIMENTS), str(place.text))
     path = chance.choice([each for each in place.fields(known) if not each.startswith("hydra")])
@@ -153,7 +153,7 @@ def _override(place: Place, folder: Path, chance: random.Random) -> Case:
     if verb == "train":
         words = bad_values.training("char_rnn", str(place.text))
     else:
-        words = [verb, *(word.replace("TRAINED", str(_copy(place, folder))) for word in bad_values.ROOTS[verb])]
+        words = _words(verb, str(_copy(place, folder)), str(place.trained))
     sweep = ["-m"] if chance.random() < 0.2 else []
     return Case([*words, *sweep, bad_values.noise(chance)], folder / "here", about="noise")
 
@@ -219,6 +219,11 @@ def _trained_with(place: Place) -> list[str]:
     from genlab.torture.trainings import QUICK_ITERATIONS, command
 
     return command("char_rnn", place.text, QUICK_ITERATIONS["char_rnn"])
+
+
+def _words(verb: str, trained: str, another: str) -> list[str]:
+    """A command that works, on these runs' folders."""
+    return [verb, *(word.replace("TRAINED", trained).replace("ANOTHER", another) for word in bad_values.ROOTS[verb])]
 
 
 def _copy(place: Place, folder: Path) -> Path:

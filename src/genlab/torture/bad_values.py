@@ -18,13 +18,13 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "sample": ("run=TRAINED", "length=5"),
     "evaluate": ("run=TRAINED", "only=[bits_per_char]"),
     "report": ("runs=TRAINED",),
-    "compare": ("runs=[TRAINED,TRAINED]",),
+    "compare": ("runs=[TRAINED,ANOTHER]",),
     "studies": ("budget=smoke",),
     "dashboard": ("panels=vae",),
     "fetch": ("corpus=null", "dataset=null"),
     "doctor": (),
 }
-"""Verbs other than train, with what makes them work; TRAINED stands for a finished run's folder."""
+"""Verbs other than train, with what makes them work; TRAINED and ANOTHER stand for finished runs' folders."""
 
 EXPERIMENTS = ("char_rnn", "classifier", "dcgan", "vae", "dcgan_infogan")
 

@@ -89,7 +89,11 @@ def _cells(name: str, files: Sequence[Count]) -> tuple[str, ...]:
 
 def conditions(sample: int | None, seed: int, within: float | None, versions: Mapping[str, str]) -> str:
     """One sentence on the sample and the versions."""
-    drawn = "every mutant" if sample is None else f"a sample of about {sample} by file, seed {seed}"
+    drawn = (
+        "every mutant"
+        if sample is None
+        else f"a sample of about {sample} by file, but a least number of each, seed {seed}"
+    )
     drawn += "" if within is None else f", of mutants whose tests take {within:g} s or less in all"
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"{drawn[0].upper()}{drawn[1:]}; intervals are Wilson's at 95 %; {told}."
