@@ -1,5 +1,7 @@
 """The images behind a measure: what is kept, what is drawn, what is refused."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +32,19 @@ def test_generated_images_are_drawn_once(fakes: SimpleNamespace) -> None:
     assert data.generated(second, 3, 7) is not made
     data.judge = fakes.LinearJudge()
     assert data.generated(first, 3, 7) is not made, "another judge sees other features"
+
+
+def test_a_model_lives_as_long_as_what_it_drew(fakes: SimpleNamespace) -> None:
+    """Else another object might get its place in memory, by which its images are found again."""
+    data, model = fakes.image_data(), fakes.Emits(lambda count, seed: torch.zeros(count, 1, 2, 2))
+    data.generated(model, 3, 7)
+    there = weakref.ref(model)
+    del model
+    gc.collect()
+    assert there() is not None
+    data.forget_generated()
+    gc.collect()
+    assert there() is None
 
 
 def test_generated_images_can_be_forgotten_and_real_ones_stay(fakes: SimpleNamespace) -> None:

@@ -159,6 +159,30 @@ def test_settings_out_of_range_are_refused_in_one_line(name: str, field: str, va
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "value", "rule"),
+    [
+        ("density", "k", 0, "be an integer >= 1"),
+        ("style_spread", "styles", 1, "be an integer >= 2"),
+    ],
+)
+def test_a_setting_of_its_own_is_refused_by_its_name(name: str, field: str, value: object, rule: str) -> None:
+    with pytest.raises(ValueError, match=rf"^`{field}` must {rule}; got {value} \(evaluators.{name}.{field}\)$"):
+        dataclasses.replace(evaluator(name), **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("density", "of what real images have"),
+        ("recall", "share of real images"),
+        ("path_length", "feature distance"),
+    ],
+)
+def test_the_unit_is_told(fakes: SimpleNamespace, name: str, unit: str) -> None:
+    assert small(name)(subject(name, fakes), fakes.image_data())["unit"] == unit
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_evaluator_is_frozen(name: str) -> None:
     made = evaluator(name)

@@ -49,7 +49,7 @@ def test_images_of_the_same_distribution_score_about_nothing(fakes: SimpleNamesp
 def test_the_standard_error_is_that_of_repeated_draws(fakes: SimpleNamespace) -> None:
     data = fakes.image_data(train=8000)
     model = emits(fakes, 0.1)
-    results = [KidMnistCnn(count=200, subsets=40, subset_size=50, seed=s)(model, data) for s in range(30)]
+    results = [KidMnistCnn(count=80, subsets=40, subset_size=50, seed=s)(model, data) for s in range(30)]
     scatter = np.std([result["value"] for result in results], ddof=1)
     assert np.mean([result["standard_error"] for result in results]) == pytest.approx(scatter, rel=0.35)
 

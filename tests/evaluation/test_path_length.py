@@ -113,7 +113,10 @@ def test_a_walk_from_images_goes_by_their_encodings(fakes: SimpleNamespace) -> N
     assert (result["count"], result["walks"], result["from_images"]) == (9, 3, True)
     few = PathLength(points=10, steps=2, walks=5, from_images=True)(model, data)
     assert (few["count"], few["walks"]) == (18, 2), "25 images make two walks of ten"
-    with pytest.raises(ValueError, match=r"false with fewer than 30 test images; got True \(evaluators.path_length"):
+    with pytest.raises(
+        ValueError,
+        match=r"`from_images` must be false with fewer than 30 test images; got True \(evaluators.path_length",
+    ):
         PathLength(points=30, from_images=True)(model, data)
     with pytest.raises(ValueError, match=r"`from_images` must be false for a model without an encoder; got True"):
         PathLength(from_images=True)(fakes.Emits(make=lambda count, seed: torch.empty(0)), data)

@@ -92,7 +92,10 @@ def test_a_claim_may_wait() -> None:
         ({"statement": "s", "all": []}, "`all` must be a list of parts; got [] (study.claims.R1.all)"),
         ({"all": [{"near": "fid", "low": 1}]}, "`statement` must be a sentence; got None (study.claims.R1.statement)"),
         ({"statement": "s", "pending": ""}, "`pending` must be a sentence; got ''"),
-        ({"statement": "s", "al": [], "pending": "p"}, "(study.claims.R1; did you mean all?)"),
+        (
+            {"statement": "s", "al": [], "pending": "p"},
+            "`R1` must hold statement, all, pending, needs alone; got 'al' (study.claims.R1; did you mean all?)",
+        ),
     ],
 )
 def test_what_a_claim_cannot_be(claim: dict[str, Any], message: str) -> None:
@@ -110,6 +113,7 @@ def test_what_a_claim_cannot_be(claim: dict[str, Any], message: str) -> None:
         ({"falls": "bits", "rises": "bits", "along": "seq_len"}, "with one of falls, rises"),
         ({"falls": "bits"}, "`all[0]` must have `along`; got {'falls': 'bits'} (study.claims.R1.all[0])"),
         ({"falls": "bit", "along": "seq_len"}, "(study.claims.R1.all[0].falls; did you mean bits?)"),
+        ({"near": "bit", "low": 1}, "(study.claims.R1.all[0].near; did you mean bits?)"),
         ({"falls": "bits", "along": "seq_len", "loog": True}, "(study.claims.R1.all[0]; did you mean log?)"),
         ({"falls": "bits", "along": "seq_len", "log": 1}, "`log` must be true or false; got 1"),
         ({"falls": "bits", "along": ["seq_len"]}, "`along` must be an axis; got ['seq_len']"),

@@ -70,6 +70,7 @@ def test_hedges_g_of_an_example_by_hand() -> None:
     assert hedges_g([3, 4, 5], [0, 1, 2]) == pytest.approx(3 * (1 - 3 / 15))
     assert hedges_g([1, 1, 1], [2, 2, 2]) is None
     assert hedges_g([1], [2, 3]) is None
+    assert hedges_g([0, 0], [0, 0]) is None
 
 
 @given(numbers, numbers)

@@ -68,6 +68,10 @@ def words(*parts: Any) -> str:
             "held-out bits/char and FID rank arms in opposite orders (Spearman's rho below 0, permutation test)",
         ),
         (
+            {"correlates": ["bits", "fid"], "sign": "positive"},
+            "held-out bits/char and FID rank arms alike (Spearman's rho above 0, permutation test)",
+        ),
+        (
             {"correlates": ["bits", "fid"], "sign": "negative", "against": True, "over": "runs"},
             "held-out bits/char and FID do not rank runs in opposite orders (Spearman's rho above -0.9, Fisher's z)",
         ),
