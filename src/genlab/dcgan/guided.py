@@ -165,12 +165,13 @@ def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
 class DigitMeans(Guided):
     """z from N(m_k, I) with means m_k = 0, ``spacing``, 2 ``spacing`` ... in every coordinate, one a digit.
 
-    The reader's cross-entropy (nats) says how far the image is read as digit k. All means lie on one line, on which the
-    neighbours overlap: at 100 coordinates and a spacing of 0.5 one latent in ninety is nearer to another digit's mean.
+    The reader's cross-entropy (nats) says how far the image is read as its digit. All means lie on one line, on which
+    the neighbours overlap: at 100 coordinates and a spacing of 0.5 one latent in ninety is nearer to another's mean.
     With ``unfold`` the generator is given, for z itself, what z says by Bayes' rule: the direction of the likeliest
     digit, one of K at right angles, and z at right angles to all of them and to the line: how near z lies to the
-    neighbour does not show, for a generator that sees it blends the two. Without, it must cut a line into K pieces
-    itself. Raises ``ValueError`` for a number out of range.
+    neighbour does not show, for a generator that sees it blends the two. That digit is what the image is to show: asked
+    for the other one, a generator that cannot tell such latents from others would make all images a little doubtful.
+    Without, it must cut a line into K pieces itself. Raises ``ValueError`` for a number out of range.
     """
 
     labels_are_digits = True
@@ -209,6 +210,11 @@ class DigitMeans(Guided):
         means_K = self.means_K.to(z)
         return (z.sum(1, keepdim=True) * means_K - 0.5 * self.latent_dim * means_K**2).softmax(1)
 
+    def digits(self, latents: Latents) -> Tensor:
+        """The digits (B,) that the images are to show: with ``unfold`` the likeliest ones, else those asked for."""
+        assert latents.labels is not None
+        return self.beliefs(latents.z).argmax(1) if self.unfold else latents.labels
+
     def enter(self, z: Tensor) -> Tensor:
         """The latents with their means unfolded into directions of their own; as they are without ``unfold``."""
         if not self.unfold:
@@ -224,14 +230,13 @@ class DigitMeans(Guided):
         return style - style.mean(1, keepdim=True) + identity.mean(1, keepdim=True)
 
     def terms(self, reader: Reader | None, made: Made, iteration: int) -> dict[str, Term]:
-        """The cross-entropy of what is read in each image with the digit asked for; nothing before ``start``."""
+        """The cross-entropy of what is read in each image with the digit that z says; nothing before ``start``."""
         weight = self.weight_at(iteration, made.logits)
         if not weight:
             return {}
         assert reader is not None
-        assert made.latents.labels is not None
         logits = in_full(reader.head(reader.embed((made.images + 1) / 2)))
-        return {"loss_reading": Term(F.cross_entropy(logits, made.latents.labels), weight)}
+        return {"loss_reading": Term(F.cross_entropy(logits, self.digits(made.latents)), weight)}
 
 
 def cosines(count: int, length: int) -> Tensor:
