@@ -143,7 +143,8 @@ def _field(place: Place, folder: Path, chance: random.Random) -> Case:
     value = chance.choice(bad_values.VALUES)
     words = [*(word for word in words if not word.startswith(f"{path}=")), f"{path}={value}"]
     names_a_place = path.rpartition(".")[2] in ("run_dir", "output", "save_dir", "dirpath", "path", "default_root_dir")
-    says = (path, "(budget)") if words[0] == "studies" else (path,)  # none was run
+    lacks = {"studies": "(budget)", "compare": "(runs)"}  # no study was run, and runs of texts are not compared
+    says = (path, lacks[words[0]]) if words[0] in lacks else (path,)
     return Case(words, folder / "here", says, "", names_a_place, words[0] == "train")
 
 
