@@ -65,9 +65,10 @@ demo-classifier: install
 	@$(GENLAB) evaluate run=$(DEMO)/classifier
 	@$(GENLAB) sample run=$(DEMO)/classifier
 
+# Without dropout a discriminator may win within the first pass, and then there is nothing to see.
 demo-dcgan: demo-classifier
 	@echo "== DCGAN: training on $(DATASET), evaluating, sampling"
-	@$(GENLAB) train experiment=dcgan $(IMAGES) $(FEWER) trainer.max_epochs=2 run_dir=$(DEMO)/dcgan
+	@$(GENLAB) train experiment=dcgan $(IMAGES) $(FEWER) trainer.max_epochs=2 model.dropout=0.2 run_dir=$(DEMO)/dcgan
 	@$(GENLAB) evaluate run=$(DEMO)/dcgan judge=$(DEMO)/classifier
 	@$(GENLAB) sample run=$(DEMO)/dcgan kind=[grid,walk,labelled]
 
