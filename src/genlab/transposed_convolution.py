@@ -50,5 +50,6 @@ class _BiasGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         (maps,) = gradients
-        sums = maps.sum((0, 2, 3) if maps.ndim == 4 else (1, 2))
+        sums = maps.sum((-2, -1))  # of each image first: threads share the images
+        sums = sums.sum(0) if maps.ndim == 4 else sums
         return maps, sums.to(ctx.dtype)

@@ -40,7 +40,7 @@ class BareDcgan:
         self.nets.to(memory_format=torch.channels_last)
         self.generator, self.discriminator = self.nets["generator"], self.nets["discriminator"]
         self.optimizer_g, self.optimizer_d = (
-            torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in self.nets.values()
+            torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True) for net in self.nets.values()
         )
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +70,7 @@ class BareVae:
     def __init__(self, steps: int) -> None:
         self.nets = nn.ModuleDict({"encoder": Encoder(2), "decoder": Decoder(2)})
         self.nets.to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.nets.parameters(), lr=2e-4)
+        self.optimizer = torch.optim.Adam(self.nets.parameters(), lr=2e-4, fused=True)
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor]:
         """Update both networks."""
@@ -92,7 +92,7 @@ class BareClassifier:
     def __init__(self, steps: int) -> None:
         self.nets = nn.ModuleDict({"net": DigitNet()})
         self.nets.to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.AdamW(self.nets.parameters(), lr=3e-3, weight_decay=1e-2)
+        self.optimizer = torch.optim.AdamW(self.nets.parameters(), lr=3e-3, weight_decay=1e-2, fused=True)
         self.schedule = LambdaLR(self.optimizer, lambda iteration: lr_factor("one_cycle", iteration, steps))
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor]:

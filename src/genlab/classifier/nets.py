@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from genlab.checks import at_least, in_range
+from genlab.dropout import Dropout
 
 IMAGE_SHAPE = (1, 28, 28)
 
@@ -30,7 +31,7 @@ class EmbeddingNet(nn.Module):
         share = in_range("dropout", dropout, 0, 1, "model.dropout", high_open=True)
         self.body = nn.Sequential(
             *layers,
-            nn.Dropout(share),
+            Dropout(share),
             nn.Linear(width, embedding_dim),
             nn.BatchNorm1d(embedding_dim, affine=False),
         )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from genlab.channels_last import Flatten, Unflatten
 from genlab.checks import at_least, in_range, one_of, refuse
+from genlab.dropout import Dropout
 from genlab.transposed_convolution import ConvTranspose2d
 
 INITS = ("normal", "xavier")
@@ -63,7 +64,7 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.LeakyReLU(0.2)]
-            layers += [nn.Dropout(share), nn.BatchNorm2d(after)]
+            layers += [Dropout(share), nn.BatchNorm2d(after)]
         side = 4 if num_layers == 3 else 2
         self.feature_dim = channels[-1] * side * side
         self.layers = nn.Sequential(*layers, Flatten(), nn.Linear(self.feature_dim, 1))

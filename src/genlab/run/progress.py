@@ -50,7 +50,7 @@ class Progress(Callback):
         self.bar = Bar(*columns, console=self.console)
         total = iterations_in_all(trainer)
         self.task = self.bar.add_task("training", total=total, completed=trainer.global_step, figures="")
-        self.live = Live(self._render(), console=self.console, refresh_per_second=8)
+        self.live = Live(self._render(), console=self.console, refresh_per_second=4)
         self.live.start()
         self._handler = _Listener(self)
         SAMPLES.addHandler(self._handler)
