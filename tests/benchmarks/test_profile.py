@@ -21,15 +21,13 @@ PLACES = [place for places in evaluation_profile.PARTS.values() for place in pla
 @pytest.mark.parametrize(
     ("operation", "part"),
     [
-        ("aten::convolution_backward", "convolutions"),
-        ("aten::mkldnn_convolution", "convolutions"),
-        ("aten::native_batch_norm_backward", "batch norms"),
-        ("aten::clamp_min", "activations"),
-        ("aten::leaky_relu_backward", "activations"),
-        ("aten::addmm", "linear layers"),
-        ("Optimizer.step#Adam.step", "optimisers"),
-        ("aten::_foreach_addcdiv_", "optimisers"),
-        ("aten::copy_", "the rest"),
+        ("aten.convolution_backward.default", "convolutions"),
+        ("aten.mkldnn_convolution.default", "convolutions"),
+        ("aten.native_batch_norm_backward.default", "batch norms"),
+        ("aten.clamp_min.default", "activations"),
+        ("aten.leaky_relu_backward.default", "activations"),
+        ("aten.addmm.default", "linear layers"),
+        ("aten.copy_.default", "the rest"),
     ],
 )
 def test_operations_belong_to_parts(operation: str, part: str) -> None:
@@ -40,6 +38,29 @@ def test_operations_are_counted_as_the_formula_has_them() -> None:
     """A product and an addition a weight and place: 3x3 kernels over 5x5 places, from 2 to 4 channels, twice."""
     x, weight = torch.ones(2, 2, 5, 5), torch.ones(4, 2, 3, 3)
     assert profiled.operations(lambda: functional.conv2d(x, weight, padding=1)) == 2 * 2 * 25 * 4 * 2 * 9
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_stopwatch_tells_an_optimisers_operations_from_the_same_ones_elsewhere(fused: bool) -> None:
+    weight = torch.ones(50, 50, requires_grad=True)
+    optimizer = torch.optim.Adam([weight], fused=fused)
+    with profiled.Stopwatch() as watch:
+        (weight @ weight).relu().mul(2).sum().backward()
+        before = dict(watch.seconds)
+        optimizer.step()
+    assert before.keys() == {"linear layers", "activations", "the rest"}
+    assert watch.seconds["optimisers"] > 0
+    assert all(watch.seconds[name] == before[name] for name in ("linear layers", "activations"))
+    taken = dict(watch.seconds)
+    optimizer.step()
+    assert watch.seconds == taken
+
+
+def test_shares_are_of_the_whole_step() -> None:
+    found = profiled.shares(lambda: torch.ones(200, 200) @ torch.ones(200, 200), 1e6)
+    assert 0 < found["linear layers"] < 1e-3
+    assert sum(found.values()) == pytest.approx(1)
+    assert found["convolutions"] == found["optimisers"] == 0
 
 
 def test_a_step_is_taken_apart(capsys: pytest.CaptureFixture[str]) -> None:

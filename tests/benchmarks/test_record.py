@@ -42,6 +42,26 @@ def record() -> Record:
     return Record("2026-01-31T12:00:00+00:00", 200.0, 2, "bench", "0123456789abcdef", True, versions, machine, cases)
 
 
+def test_rows_of_one_case_name_the_precision_of_each() -> None:
+    """Of two, as the full run measures them on a processor with bfloat16; a single one is in the size already."""
+    rates = {
+        "genlab train, bf16-mixed": [300.0],
+        "genlab train, 32-true": [200.0],
+        "bare loop": [310.0],
+        "tutorial": [100.0],
+    }
+    both = [compare(rates, "genlab train, bf16-mixed", peer, 3) for peer in ("tutorial", "bare loop")]
+    both.append(compare(rates, "genlab train, 32-true", "tutorial", None))
+    found = rows([Case("DCGAN training", "batch 128, MNIST", "images/s", rates, both)])
+    assert [row[1:5] for row in found] == [
+        ("batch 128, MNIST, bf16-mixed", "tutorial", "300", "100"),
+        ("batch 128, MNIST, bf16-mixed", "bare loop", "300", "310"),
+        ("batch 128, MNIST, 32-true", "tutorial", "200", "100"),
+    ]
+    (alone,) = rows([Case("DCGAN training", "batch 128, MNIST, bf16-mixed", "images/s", rates, both[:1])])
+    assert alone[1] == "batch 128, MNIST, bf16-mixed"
+
+
 def test_rows(record: Record) -> None:
     assert rows(record.cases) == [
         (
