@@ -79,7 +79,8 @@ demo-vae: demo-classifier
 	@$(GENLAB) sample run=$(DEMO)/vae kind=[grid,manifold,scatter,reconstructions]
 	@$(GENLAB) sample run=$(DEMO)/vae kind=walk from_images=true
 
-# Studies: make study-rnn_capacity, make study-gan_lr BUDGET=smoke, make studies. Image models take a PRECISION, unless it is what is studied.
+# Studies: make study-rnn_capacity, make study-gan_lr BUDGET=smoke, make studies. Image models take a PRECISION, unless
+# it is what is studied.
 BUDGET ?= quick
 STUDIES = $(patsubst configs/study/%.yaml,%,$(wildcard configs/study/*.yaml))
 STUDY_WORDS = $(if $(filter rnn_% precision,$*),,trainer.precision=$(PRECISION))

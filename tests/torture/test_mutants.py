@@ -127,7 +127,13 @@ def test_verdicts_are_read_by_file(tmp_path: Path) -> None:
     assert read_verdicts(tmp_path) == {"src/genlab/a.py": {"m": 1, "n": None}}
 
 
-@pytest.mark.parametrize("words", [["--sample", "0"], ["--sample", "some"], ["--seed", "x"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *[["--sample", "0"], ["--sample", "some"], ["--seed", "x"], ["--children", "0"], ["--within", "0"]],
+        *[["--within", "nan"], ["--at-least", "1.5"], ["--at-least", "nan"], ["--at-least", "-0.1"]],
+    ],
+)
 def test_a_wrong_command_ends_with_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)

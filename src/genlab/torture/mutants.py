@@ -54,19 +54,33 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         "--sample", type=_sample, default=400, metavar="N", help="about how many, or all (default: 400)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample")
-    parser.add_argument("--within", type=float, metavar="SECONDS", help="leave out mutants whose tests take longer")
-    parser.add_argument("--children", type=int, default=1, metavar="N", help="mutants that are tried at a time")
-    parser.add_argument("--at-least", type=float, default=0.85, metavar="SHARE", help="that must be killed")
+    parser.add_argument("--within", type=_seconds, metavar="SECONDS", help="leave out mutants whose tests take longer")
+    parser.add_argument("--children", type=_count, default=1, metavar="N", help="mutants that are tried at a time")
+    parser.add_argument("--at-least", type=_share, default=0.85, metavar="SHARE", help="that must be killed")
     parser.add_argument("--read-only", action="store_true", help="try nothing, tell what there is")
     parser.add_argument("--write-docs", action="store_true", help="rewrite the table in docs/reliability.md")
     return parser.parse_args(argv)
 
 
 def _sample(word: str) -> int | None:
-    if word == "all":
-        return None
+    return None if word == "all" else _count(word)
+
+
+def _count(word: str) -> int:
     if (number := int(word)) < 1:
-        raise ValueError(word)
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {word}")
+    return number
+
+
+def _seconds(word: str) -> float:
+    if not (number := float(word)) > 0:
+        raise argparse.ArgumentTypeError(f"must be above 0, not {word}")
+    return number
+
+
+def _share(word: str) -> float:
+    if not 0 <= (number := float(word)) <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {word}")
     return number
 
 
