@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
-from genlab.evaluation.kernel_discrepancy import subset_discrepancies
+from genlab.evaluation.kernel_discrepancy import FEW_ROWS, subset_discrepancies
 
 
 def features(rows: int, seed: int, shift: float = 0.0, dim: int = 5) -> torch.Tensor:
@@ -17,7 +17,15 @@ def features(rows: int, seed: int, shift: float = 0.0, dim: int = 5) -> torch.Te
 @settings(max_examples=25)
 @given(st.integers(2, 40), st.integers(2, 40), st.data(), st.integers(0, 2**31 - 1))
 def test_it_is_torch_fidelitys(rows: int, others: int, data: st.DataObject, seed: int) -> None:
-    size = data.draw(st.integers(2, min(rows, others)))
+    assert_torch_fidelitys(rows, others, data.draw(st.integers(2, min(rows, others))), seed)
+
+
+@pytest.mark.parametrize("size", [FEW_ROWS - 1, FEW_ROWS, FEW_ROWS + 1, 2 * FEW_ROWS, 3 * FEW_ROWS - 1])
+def test_it_is_so_where_a_subset_takes_several_parts(size: int) -> None:
+    assert_torch_fidelitys(400, 390, size, 3)
+
+
+def assert_torch_fidelitys(rows: int, others: int, size: int, seed: int) -> None:
     first, second = features(rows, 1, 0.5), features(others, 2)
     found = subset_discrepancies(first, second, 6, size, seed)
     expected = kid_features_to_metric(
