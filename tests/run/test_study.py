@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from tests.run.conftest import Genlab
 
 from genlab.run.config_files import config_dir
-from genlab.run.identity import finished_runs, identity
+from genlab.run.identity import finished_runs, identity, measured_by
 from genlab.run.study_plan import load_definition, make_plan
 from genlab.run.study_words import as_word, split_words, values_of
 from genlab.studies.claims import check_selections
@@ -59,7 +60,7 @@ def test_a_study_measures_what_it_reads_and_its_claims_select_what_it_has(study:
 def test_the_grid_is_every_combination_with_every_seed() -> None:
     study = read_definition(at_budget(load_definition("rnn_capacity"), "quick"))
     jobs = study.jobs()
-    assert len(jobs) == 3 * 4 * 3
+    assert len(jobs) == 3 * 4 * len(study.seeds)
     assert {(job.arm["hidden_size"], job.arm["seq_len"], job.seed) for job in jobs} == {
         (hidden, steps, seed) for hidden in (100, 256, 512) for steps in (20, 30, 40, 50) for seed in study.seeds
     }
@@ -177,6 +178,74 @@ def test_a_folder_that_holds_another_run_is_left_to_it(genlab: Genlab, place: Pa
     inits = {yaml.safe_load((run / "config.yaml").read_text())["model"]["init"] for run in folder.glob("lr=*")}
     assert inits == {"uniform", "normal"}
     assert len(finished_runs(place / "runs")) == 2
+
+
+def test_a_run_on_data_that_have_changed_since_stands_for_none(genlab: Genlab, place: Path) -> None:
+    text = place / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog. " * 200)
+    one = (*LR, *QUICKEST, f"data.text={text}", "optimizer.lr=0.01", "seed=0")
+    assert genlab(*one).code == 0
+    assert "1 of them done before" in genlab(*one).out
+    text.write_text("sphinx of black quartz, judge my vow. " * 200)
+    again = genlab(*one)
+    assert again.code == 0
+    assert "0 of them done before" in again.out
+    folders = sorted((place / "runs/rnn_lr/smoke").glob("lr=*"))
+    first, second = (json.loads((run / "provenance.json").read_text())["data"]["sha256"] for run in folders)
+    assert first != second
+    assert folders[1].name == f"{folders[0].name}-{second[:8]}"
+    assert "1 of them done before" in genlab(*one).out
+    text.unlink()  # nobody could train on it: what there is stands
+    assert find_done(place / "runs", folders[0])
+
+
+def find_done(runs: Path, run: Path) -> bool:
+    return any(run in folders for folders in finished_runs(runs).values())
+
+
+def test_a_result_that_was_replaced_since_is_measured_again(genlab: Genlab, place: Path) -> None:
+    one = (*LR, *QUICKEST, "optimizer.lr=0.01", "seed=0")
+    assert genlab(*one).code == 0
+    (run,) = (place / "runs/rnn_lr/smoke").glob("lr=*")
+    result = run / "evaluation/bits_per_char.json"
+    before = json.loads(result.read_text())
+    assert genlab("evaluate", f"run={run}", "checkpoint=best", "only=[bits_per_char]").code == 0
+    assert json.loads(result.read_text())["checkpoint"] == "best"
+    again = genlab(*one)
+    assert (again.code, "0 of them done before" in again.out) == (0, True)
+    after = json.loads(result.read_text())
+    assert (after["checkpoint"], after["value"]) == ("last", before["value"])
+
+
+def test_another_studys_damaged_folder_keeps_no_study_from_its_results(genlab: Genlab, place: Path) -> None:
+    damaged = place / "runs/gan_lr/smoke/study.json"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("{")
+    one = (*LR, *QUICKEST, "optimizer.lr=0.01", "seed=0")
+    answer = genlab(*one)
+    assert answer.code == 0
+    assert (
+        "warning: the verdicts are corrected for the claims of rnn_lr alone: `study` must be" in answer.err + answer.out
+    )
+    assert (place / "runs/rnn_lr/smoke/claims.json").is_file()
+    damaged.unlink()
+    shutil.copytree(place / "runs/rnn_lr", place / "runs/rnn_lr_before")
+    assert "warning" not in genlab(*one).err
+    assert genlab("studies", "budget=smoke").code == 0
+
+
+@pytest.mark.parametrize("target", ["pytorch_lightning.callbacks.EarlyStopping", "genlab.run.progress.Progress"])
+def test_a_callback_of_another_house_makes_another_run(target: str) -> None:
+    config = {"seed": 0, "callbacks": {"last": {"_target_": "genlab.run.last_checkpoint.LastCheckpoint", "every": 3}}}
+    more = {**config, "callbacks": {**config["callbacks"], "mine": {"_target_": target}}}  # type: ignore[dict-item]
+    assert (identity(more) == identity(config)) == target.startswith("genlab.")
+
+
+def test_a_judge_is_part_of_how_a_run_is_measured() -> None:
+    definition, config = {"evaluate": {"measures": ["fid"]}}, {"evaluators": {"fid": {"count": 3}}}
+    by = [measured_by(definition, config, {"judge": judge, "witness": None}) for judge in (None, "a", "b")]
+    assert len(set(by)) == 3
+    assert by[0] == measured_by(definition, config, {})
 
 
 def test_a_dry_run_lists_and_writes_nothing(genlab: Genlab, place: Path) -> None:

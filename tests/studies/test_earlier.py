@@ -52,7 +52,7 @@ def test_a_ledger_with_an_earlier_ones_findings_is_the_one_with_all_runs(
 ) -> None:
     definitions = {study.name: study.definition for study in (elsewhere, here)}
     whole = make_ledger([elsewhere, here], definitions)
-    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path), "quick")
+    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path))
     again = make_ledger([here], definitions, earlier=earlier)
     assert [row.id for row in again.rows if row.from_earlier] == ["G1", "G2"]
     assert [replace(row, from_earlier=False) for row in again.rows] == list(whole.rows)
@@ -60,19 +60,19 @@ def test_a_ledger_with_an_earlier_ones_findings_is_the_one_with_all_runs(
 
 
 def test_runs_that_are_here_count_and_not_an_earlier_ledger(elsewhere: StudyRecord, tmp_path: Path) -> None:
-    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path), "quick")
-    fewer = replace(elsewhere, jobs=elsewhere.jobs[:2])
+    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path))
+    fewer = replace(elsewhere, jobs=elsewhere.jobs[:2])  # all of them ended
     assert make_ledger([fewer], {}, earlier=earlier) == make_ledger([fewer], {})
 
 
 def test_a_claim_is_not_taken_over_from_another_study(elsewhere: StudyRecord, tmp_path: Path) -> None:
-    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path), "quick")
+    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path))
     ledger = make_ledger([], {"moved": elsewhere.definition}, earlier=earlier)
     assert [(row.verdict, row.from_earlier, row.parts) for row in ledger.rows] == [("undecided", False, ())] * 2
 
 
 def test_findings_by_another_rule_say_so(elsewhere: StudyRecord, tmp_path: Path) -> None:
-    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path), "quick")
+    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path))
     now = definition(G1=lower(by=0.5), G2=lower(by=1.0))
     first, second = make_ledger([], {"elsewhere": now}, earlier=earlier).rows
     assert first.rule == "FID of a is lower than that of b (t test over seeds)"
@@ -83,7 +83,7 @@ def test_findings_by_another_rule_say_so(elsewhere: StudyRecord, tmp_path: Path)
 def test_what_an_earlier_ledger_found_of_too_short_a_training_decides_nothing(
     elsewhere: StudyRecord, tmp_path: Path
 ) -> None:
-    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path), "quick")
+    earlier = read_earlier(written(make_ledger([elsewhere], {}), tmp_path))
     budgets = {"budgets": {"quick": {"settings": {"trainer.max_epochs": 3}}, "full": {}}}
     claims = definition(G1={**lower(), "needs": {"trainer.max_epochs": 9}}, G2=lower(by=1.0))
     first, second = make_ledger([], {"elsewhere": {**claims, **budgets}}, earlier=earlier).rows
@@ -92,15 +92,36 @@ def test_what_an_earlier_ledger_found_of_too_short_a_training_decides_nothing(
     assert second.p_corrected is not None
 
 
-def test_another_budget_is_another_ledgers(elsewhere: StudyRecord, tmp_path: Path) -> None:
-    assert read_earlier(written(make_ledger([elsewhere], {}), tmp_path), "full") == {}
+def test_the_largest_budget_that_has_come_to_its_end_counts(elsewhere: StudyRecord, tmp_path: Path) -> None:
+    def from_earlier(then: StudyRecord, now: StudyRecord) -> bool:
+        earlier = read_earlier(written(make_ledger([then], {}), tmp_path))
+        rows = make_ledger([now], {now.name: now.definition}, earlier=earlier).rows
+        assert {row.budget for row in rows} == {(then if rows[0].from_earlier else now).budget}
+        return all(row.from_earlier for row in rows)
+
+    full = replace(elsewhere, budget="full")
+    begun = replace(full, jobs=(*full.jobs[:-1], replace(full.jobs[-1], run=None, state="running")))
+    assert from_earlier(full, elsewhere)
+    assert not from_earlier(elsewhere, full)
+    assert not from_earlier(elsewhere, elsewhere)
+    assert from_earlier(elsewhere, begun)
+    assert from_earlier(elsewhere, replace(elsewhere, jobs=begun.jobs))
+
+
+def test_what_was_typed_otherwise_is_so_in_every_later_ledger(elsewhere: StudyRecord, tmp_path: Path) -> None:
+    typed = replace(elsewhere, words=("trainer.max_steps=9",))
+    earlier = read_earlier(written(make_ledger([typed], {}), tmp_path))
+    rows = make_ledger([], {"elsewhere": elsewhere.definition}, earlier=earlier).rows
+    assert [(row.typed, row.verdict, row.from_earlier) for row in rows] == [
+        ("trainer.max_steps=9", "undecided", True)
+    ] * 2
 
 
 def test_what_was_not_tested_is_taken_over_as_untested(make_study: MakeStudy, tmp_path: Path) -> None:
     """An infinite or missing number is null in JSON; a cell without seeds decides nothing, here as there."""
     study = replace(make_study({**definition(G1=lower()), "seeds": [0]}, CLEAR), name="elsewhere")
     ledger = make_ledger([study], {})
-    earlier = read_earlier(written(ledger, tmp_path), "quick")
+    earlier = read_earlier(written(ledger, tmp_path))
     (row,) = make_ledger([], {"elsewhere": study.definition}, earlier=earlier).rows
     assert (row.verdict, row.p_corrected, row.corrected_for) == ("undecided", None, 0)
     assert row.reason == ledger.rows[0].reason
@@ -120,7 +141,7 @@ def test_a_file_that_is_no_ledger_is_refused(content: str, tmp_path: Path) -> No
     path = tmp_path / "claims.json"
     path.write_text(content)
     with pytest.raises(ValueError, match=r"`earlier` must be a claims\.json .*claims\.json.* \(earlier\)"):
-        read_earlier(path, "quick")
+        read_earlier(path)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.5, float("nan")])
@@ -129,9 +150,9 @@ def test_a_probability_that_is_none_is_refused(p: float, elsewhere: StudyRecord,
     content["rows"][0]["parts"][0]["p_for"] = p
     (tmp_path / "claims.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="earlier"):
-        read_earlier(tmp_path / "claims.json", "quick")
+        read_earlier(tmp_path / "claims.json")
 
 
 def test_a_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="earlier"):
-        read_earlier(tmp_path / "none.json", "quick")
+        read_earlier(tmp_path / "none.json")

@@ -1,6 +1,7 @@
 """A study's folder: what ``study.json`` and the jobs' own records say, and runs that lie elsewhere."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,84 @@ def test_a_damaged_record_of_a_job_says_nothing(content: str, tmp_path: Path) ->
     (tmp_path / "jobs" / "0007.json").write_text(content)
     (job,) = read_study(write_study(tmp_path, JOB)).jobs
     assert (job.state, job.reason) == ("waiting", "")
+
+
+RESULT: dict[str, Any] = {"value": 3.0, "checkpoint": "best", "settings": {"count": 10}}
+
+
+def write_measured(study: Path, number: int, data: str = "d", **results: dict[str, Any]) -> dict[str, Any]:
+    """A finished run of the study with ``results`` by measure (``epoch_0002__fid`` for a pass), and its job."""
+    name = f"lr=1,seed={number}"
+    write_run(study / name, "done")
+    (study / name / "provenance.json").write_text(json.dumps({"data": {"sha256": data}}))
+    (study / name / "metrics.csv").write_text("step,loss\n1,2\n")
+    for key, result in results.items():
+        file = study / name / "evaluation" / f"{key.replace('__', '/')}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(result))
+    (study / "jobs").mkdir(exist_ok=True)
+    config = {"evaluators": {"fid": {"count": 10}, "kid": {"count": 10}}}
+    (study / "jobs" / f"{number:04d}.yaml").write_text(yaml.safe_dump(config))
+    return {**JOB, "number": number, "name": name, "folder": name, "seed": number, "state": "done"}
+
+
+def plan_of(study: Path, *jobs: dict[str, Any], **more: Any) -> None:
+    definition = {"evaluate": {"measures": ["fid", "kid"], "checkpoint": "best"}}
+    (study / "study.json").write_text(json.dumps({**PLAN, "definition": definition, "jobs": list(jobs), **more}))
+
+
+def test_results_that_are_not_as_the_study_asks_for_are_none_of_it(tmp_path: Path) -> None:
+    judge = tmp_path / "judge" / "checkpoints" / "best.ckpt"
+    judge.parent.mkdir(parents=True)
+    judge.write_bytes(b"weights")
+    ours = {"judge_sha256": sha256(b"weights").hexdigest()}
+    others: list[dict[str, Any]] = [
+        {"checkpoint": "last"},
+        {"settings": {"count": 11}},
+        {"judge_sha256": "of another"},
+    ]
+    jobs = [
+        write_measured(
+            tmp_path, 0, fid=RESULT | ours, kid=RESULT, epoch_0002__fid=RESULT | {"checkpoint": "epoch_0002"}
+        )
+    ]
+    jobs += [
+        write_measured(tmp_path, number, fid=RESULT | other, kid=RESULT | ours, epoch_0002__fid=RESULT | other)
+        for number, other in enumerate(others, start=1)
+    ]
+    plan_of(tmp_path, *jobs, judge="judge")
+    good, *bad = read_study(tmp_path).jobs
+    assert good.run is not None
+    assert (set(good.run.evaluation), set(good.run.passes["epoch_0002"]), good.reason) == ({"fid", "kid"}, {"fid"}, "")
+    for job in bad:
+        assert job.run is not None
+        assert (set(job.run.evaluation), job.run.passes["epoch_0002"]) == ({"kid"}, {})
+        assert job.reason == "fid with other weights, settings or judge: run the study again"
+
+
+def test_a_measure_that_the_study_does_not_ask_for_is_nothing_to_run_it_again_for(tmp_path: Path) -> None:
+    plan_of(tmp_path, write_measured(tmp_path, 0, fid=RESULT, other=RESULT | {"checkpoint": "last"}))
+    (job,) = read_study(tmp_path).jobs
+    assert job.run is not None
+    assert (set(job.run.evaluation), job.reason) == ({"fid"}, "")
+
+
+def test_a_run_on_other_data_is_none_of_the_study(tmp_path: Path) -> None:
+    jobs = [write_measured(tmp_path, number, data, fid=RESULT) for number, data in enumerate(["d1", "d1", "d2"])]
+    plan_of(tmp_path, *jobs)
+    first, second, third = read_study(tmp_path).jobs
+    assert first.run is not None
+    assert second.run is not None
+    assert (third.run, third.reason) == (None, "trained on other data (d2) than lr=1,seed=0 (d1)")
+
+
+def test_arms_may_have_data_of_their_own(tmp_path: Path) -> None:
+    jobs = [write_measured(tmp_path, number, f"d{number}", fid=RESULT) for number in range(2)]
+    for number in range(2):
+        config = {"data": {"corpus": f"c{number}", "root": "anywhere", "seed": number}}
+        (tmp_path / f"lr=1,seed={number}" / "config.yaml").write_text(yaml.safe_dump(config))
+    plan_of(tmp_path, *jobs)
+    assert all(job.run is not None for job in read_study(tmp_path).jobs)
 
 
 def test_studies_are_found_below_a_folder_and_in_itself(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,41 @@ def test_what_is_not_clear_is_undecided_and_says_what_it_takes(make_study: MakeS
     same = fids([1.0, 1.6, 0.9], [1.0, 1.601, 0.9])
     (row,) = rows(make_study({**ARMS, "claims": {"G1": LOWER}}, same)).values()
     assert row.reason.endswith("more than 100 seeds would be needed to tell")
+
+
+def test_what_points_the_other_way_would_be_refuted_by_more_seeds(make_study: MakeStudy) -> None:
+    """Of many parts one leans against the claim, too little to count after Holm, and the claim is not nearer to it."""
+    values = {"a": [1.0, 1.6, 0.9], "b": [0.95, 1.5, 0.9], **{name: [5.0, 5.1, 5.3] for name in "cdefghij"}}
+    part = {"lower": "fid", "of": {"arm": "a"}, "than": {"arm": list("bcdefghij")}}
+    definition = {**ARMS, "arms": {name: {} for name in values}, "claims": {"G1": {"statement": "s", "all": [part]}}}
+    study = make_study(definition, lambda arm, seed: {"evaluation": {"fid": {"value": values[arm["arm"]][seed]}}})
+    weighed = weigh(read_claims(definition)["G1"], observe(study), read_quantities(definition))
+    assert 0.5 < weighed.p_for < weighed.p_against
+    assert not weighed.leans_for
+    (row,) = rows(study).values()
+    assert row.verdict == "undecided"
+    assert row.reason.endswith(("seeds would refute it", "seeds would be needed to tell"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("seed=0,1,2", "trainer.precision=bf16-mixed", "logger=wandb", "logger.wandb.project=p", "data.root=/d"), ""),
+        (("trainer.max_steps=10", "seed=0,1,2"), "trainer.max_steps=10"),
+        (("data.text=a.txt", "+callbacks.x._target_=y"), "data.text=a.txt +callbacks.x._target_=y"),
+        (("seeds_of_others=1",), "seeds_of_others=1"),
+    ],
+)
+def test_a_study_that_was_typed_otherwise_decides_nothing(
+    words: tuple[str, ...], said: str, make_study: MakeStudy
+) -> None:
+    study = replace(make_study({**ARMS, "claims": {"G1": LOWER}}, FAR), words=words)
+    (row,) = rows(study).values()
+    assert row.typed == said
+    assert row.verdict == ("undecided" if said else "confirmed")
+    expected = f"run with other settings than its file has ({said}), of which the claim does not speak"
+    assert row.reason == expected if said else "corrected" in row.reason
+    assert (row.p_corrected is None) == bool(said)
 
 
 def test_what_it_takes_counts_the_claims_that_are_open(make_study: MakeStudy) -> None:
@@ -269,7 +305,7 @@ def test_the_ledger_is_plain_json(make_study: MakeStudy) -> None:
     first = content["rows"][0]
     assert list(first) == [
         *("id", "statement", "study", "budget", "measure", "rule", "figures", "effect", "p", "p_corrected"),
-        *("corrected_for", "seeds", "verdict", "reason", "parts", "from_earlier", "changed"),
+        *("corrected_for", "seeds", "verdict", "reason", "parts", "from_earlier", "changed", "typed"),
     ]
     assert first["parts"][0]["estimate"] == -4.0
     assert first["parts"][0]["low"] is None

@@ -12,11 +12,14 @@ from genlab.run.artifacts import RunFolder, flatten
 
 ELSEWHERE = (
     *("name", "run_dir", "trainer.default_root_dir", "data.root", "data.download", "trainer.strategy"),
-    *("keep_memory", "emulate_bfloat16"),
-    *("study", "budget", "logger", "callbacks", "evaluators"),
+    *("keep_memory", "emulate_bfloat16", "optimizer.fused"),
+    *("study", "budget", "logger", "evaluators"),
 )
-"""Keys, with all below them, that say where a run is kept, what is looked at, and how it is shown."""
+"""Keys, with all below them, that say where a run is kept, what is looked at, how it is shown, and how it is computed
+where that changes no more than the last digits."""
 
+LOOKING = "genlab."
+"""What ``_target_`` of a callback begins with that looks and keeps; any other one may change what comes out."""
 
 LATER = {"model.net": "digit_net", "model.design": None, "model.reader": None}
 """Keys that runs of an earlier genlab lack, and the value that those runs had in effect."""
@@ -28,17 +31,24 @@ PRUNING = "pruning"
 def identity(config: Mapping[str, Any]) -> str:
     """SHA-256 of a resolved config without the keys of ``ELSEWHERE``: equal for runs that would come out the same.
 
+    So are genlab's own callbacks left out, but none of another's, which may stop a run early.
+
     A whole number counts as itself whether it was written as an integer or not, and a key that was not there before as
     left out where it has the value that stood for it.
     """
-    leaves = flatten(config).items()
+    callbacks = {name: each for name, each in (config.get("callbacks") or {}).items() if not _only_looks(each)}
+    leaves = flatten({**config, "callbacks": callbacks}).items()
     flat = {key: _plain(value) for key, value in leaves if not _is_elsewhere(key) and (key, value) not in LATER.items()}
     return sha256(json.dumps(flat, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def measured_by(definition: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """SHA-256 of how a study measures a run of ``config``: its measures with their settings, weights and samples."""
+def measured_by(definition: Mapping[str, Any], config: Mapping[str, Any], judges: Mapping[str, str | None]) -> str:
+    """SHA-256 of how a study measures a run of ``config``: its measures with their settings, weights and samples.
+
+    And by which ``judges``, which are told apart by the digests of their weights.
+    """
     how = {
+        **({"judges": dict(judges)} if any(judges.values()) else {}),
         "evaluate": definition.get("evaluate"),
         "samples": definition.get("samples"),
         "evaluators": config.get("evaluators"),
@@ -71,6 +81,10 @@ def read_fast(path: Path) -> dict[str, Any]:
 
 def _run_folders(root: Path) -> Iterator[Path]:
     return (file.parent for file in sorted(root.rglob("status.json")) if (file.parent / "config.yaml").is_file())
+
+
+def _only_looks(callback: Any) -> bool:
+    return not isinstance(callback, Mapping) or str(callback.get("_target_", LOOKING)).startswith(LOOKING)
 
 
 def _is_elsewhere(key: str) -> bool:

@@ -30,7 +30,7 @@ def main(cfg: DictConfig) -> Outcome:
     """
     budget = one_of("budget", cfg.budget, BUDGETS, "budget")
     output = None if cfg.output is None else Path(str(cfg.output)).expanduser()
-    earlier = _earlier(cfg.earlier, output, budget)
+    earlier = _earlier(cfg.earlier, output)
     records = at_budget(budget)
     if not records:
         raise refuse("budget", "be one that a study was run with (genlab train -m study=NAME)", budget, "budget")
@@ -42,12 +42,12 @@ def main(cfg: DictConfig) -> Outcome:
     return Outcome()
 
 
-def _earlier(given: object, output: Path | None, budget: str) -> dict[str, Earlier]:
+def _earlier(given: object, output: Path | None) -> dict[str, Earlier]:
     """What the ledger that is named found, or else the one that this one will replace."""
     if given is not None:
-        return read_earlier(Path(str(given)).expanduser(), budget)
+        return read_earlier(Path(str(given)).expanduser())
     there = None if output is None else output / LEDGER
-    return read_earlier(there, budget) if there is not None and there.is_file() else {}
+    return read_earlier(there) if there is not None and there.is_file() else {}
 
 
 def _chosen(records: list[StudyRecord], only: object) -> list[StudyRecord]:
@@ -59,11 +59,13 @@ def _chosen(records: list[StudyRecord], only: object) -> list[StudyRecord]:
 
 
 def _write(ledger: Ledger, records: list[StudyRecord], folder: Path, command: str) -> None:
+    earlier = dict.fromkeys(row.study for row in ledger.rows if row.from_earlier)
     try:
         for record in records:
             write_results(record.folder, ledger)
-            write_study_page(record, observe(record), ledger.rows, folder, command)
-        for name in dict.fromkeys(row.study for row in ledger.rows if row.from_earlier):
+            if record.name not in earlier:
+                write_study_page(record, observe(record), ledger.rows, folder, command)
+        for name in earlier:
             write_verdicts(name, ledger.rows, folder)
         write_claims_page(ledger.rows, folder / "claims.md", command)
         write_json(folder / LEDGER, ledger.as_dict())

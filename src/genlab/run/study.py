@@ -15,9 +15,11 @@ from genlab.run.lock import only_one
 from genlab.run.outcome import Interrupted
 from genlab.run.quick_imports import quick_imports
 from genlab.run.study_line import StudyLine
+from genlab.run.study_measures import taken_otherwise
 from genlab.run.study_plan import Plan, PlannedJob, make_plan
 from genlab.run.study_records import is_done, read_record
 from genlab.run.study_words import StudyWords, split_words
+from genlab.studies.measured import Digests
 
 Launch = Callable[[Sequence[str], Callable[[DictConfig], object]], None]
 """Runs a task under Hydra with these words as its command line."""
@@ -71,15 +73,22 @@ def _left(plan: Plan) -> str:
 
 
 def pending_jobs(plan: Plan, clear: bool = True) -> list[PlannedJob]:
-    """The jobs that have no record of being done; the record of an earlier try at them is cleared away."""
-    pending = [
-        each
-        for each in plan.all_jobs()
-        if not is_done(plan.folder, each.key, each.identity, each.folder, measured_by(plan.definition, each.config))
-    ]
+    """The jobs that have no record of being done; the record of an earlier try at them is cleared away.
+
+    A job whose results somebody has replaced since by others than the study asks for is not done either.
+    """
+    judges = plan.judges()
+    pending = [each for each in plan.all_jobs() if not _is_done(plan, each, judges)]
     for planned in pending if clear else []:
         plan.job_file(planned.key, "json").unlink(missing_ok=True)
     return pending
+
+
+def _is_done(plan: Plan, planned: PlannedJob, judges: Digests) -> bool:
+    measured = measured_by(plan.definition, planned.config, judges)
+    if not is_done(plan.folder, planned.key, planned.identity, planned.folder, measured):
+        return False
+    return planned.job is None or not taken_otherwise(planned.folder, plan.definition, planned.config, judges)
 
 
 def _launch(plan: Plan, typed: StudyWords, launch: Launch, pending: Sequence[PlannedJob]) -> bool:

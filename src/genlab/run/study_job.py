@@ -4,7 +4,6 @@ Everything it needs stands in the study's folder, and everything it says goes th
 what it prints ``jobs/<key>.log``, how it ended ``jobs/<key>.json``.
 """
 
-import json
 import os
 import shlex
 import sys
@@ -12,8 +11,6 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,11 +26,13 @@ from genlab.run.identity import identity, measured_by, read_fast
 from genlab.run.mirror import mirror_results
 from genlab.run.outcome import Interrupted
 from genlab.run.secrets import redacted
-from genlab.run.study_plan import JUDGE, WITNESS, composing
+from genlab.run.study_measures import checkpoints_of, not_taken
+from genlab.run.study_plan import JUDGE, composing
 from genlab.run.study_records import job_file, read_record
 from genlab.run.study_words import as_word
 from genlab.studies.folder import read_plan
-from genlab.studies.study import WEIGHTS, weights_of
+from genlab.studies.measured import ROLES, digest_of, judge_digests
+from genlab.studies.study import weights_of
 
 _BENCH = Bench()
 """What this process keeps from one job to the next."""
@@ -74,13 +73,12 @@ def _work(folder: Path, key: str, config: dict[str, Any], plan: Mapping[str, Any
             train.main(OmegaConf.create(config))
         if entry is None:
             return
-        judges = {each: str((folder / plan[each]).resolve()) if plan.get(each) else None for each in (JUDGE, WITNESS)}
+        judges = {role: (folder / plan[role]).resolve() if plan.get(role) else None for role in ROLES}
         definition = plan["definition"]
-        weights = weights_of(definition)
-        for checkpoint in (weights, *(f"epoch_{number:04d}" for number in _passes(definition, config))):
+        for checkpoint in checkpoints_of(definition, config):
             _evaluate(run, checkpoint, config["evaluators"], definition, judges)
         for sample in definition.get("samples") or [] if entry["first"] else []:
-            _sample(run, {"checkpoint": weights, **sample}, judges[JUDGE])
+            _sample(run, {"checkpoint": weights_of(definition), **sample}, judges[JUDGE])
         mirror_results(run, config["logger"], definition)
 
 
@@ -91,61 +89,32 @@ def _is_trained(run: Path, config: dict[str, Any]) -> bool:
     return identity(read_fast(run / "config.yaml")) == identity(config)
 
 
-def _passes(definition: Mapping[str, Any], config: Mapping[str, Any]) -> list[int]:
-    """The passes within a run whose weights are evaluated besides those of the whole run."""
-    passes = (definition.get("evaluate") or {}).get("passes") or []
-    return [number for number in passes if number < config["trainer"]["max_epochs"]]
-
-
 def _evaluate(
     run: Path,
     checkpoint: str,
     evaluators: Mapping[str, Any],
     definition: Mapping[str, Any],
-    judges: Mapping[str, str | None],
+    judges: Mapping[str, Path | None],
 ) -> None:
-    """Take those of the study's measures that the run has, and that were not taken with these settings before."""
-    wanted = (definition.get("evaluate") or {}).get("measures") or list(evaluators)
-    folder = run / "evaluation" / ("" if checkpoint in WEIGHTS else checkpoint)
-    there = [name for name in wanted if name in evaluators]
-    missing = [name for name in there if not _is_measured(folder, name, checkpoint, evaluators[name], judges)]
+    """Take those of the study's measures that the run has, and that were not taken as it asks for before."""
+    digests = {role: None if place is None else digest_of(place) for role, place in judges.items()}
+    missing = not_taken(run, checkpoint, definition, evaluators, digests)
     if not missing:
         return
     words = [as_word("run", str(run)), f"checkpoint={checkpoint}", as_word("only", missing)]
-    cfg = _composed("evaluate", [*words, *(as_word(role, place) for role, place in judges.items())])
+    typed = (as_word(role, None if place is None else str(place)) for role, place in judges.items())
+    cfg = _composed("evaluate", [*words, *typed])
     OmegaConf.set_struct(cfg, False)
     cfg.evaluators = {name: evaluators[name] for name in missing}
     evaluate.main(cfg, _BENCH)
 
 
-def _is_measured(
-    folder: Path, name: str, checkpoint: str, evaluator: Mapping[str, Any], judges: Mapping[str, str | None]
-) -> bool:
-    try:
-        result = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    if not isinstance(result, dict):
-        return False
-    judged_alike = all(
-        folder is None or result.get(f"{role}_sha256") in (None, _sha256_of(folder)) for role, folder in judges.items()
-    )
-    same: bool = (result.get("checkpoint"), result.get("settings")) == (checkpoint, dict(evaluator))
-    return same and judged_alike
-
-
-@lru_cache
-def _sha256_of(judge: str) -> str:
-    """The SHA-256 of a judge's checkpoint."""
-    return sha256((Path(judge) / "checkpoints" / "best.ckpt").read_bytes()).hexdigest()
-
-
-def _sample(run: Path, settings: Mapping[str, Any], judge: str | None) -> None:
+def _sample(run: Path, settings: Mapping[str, Any], judge: Path | None) -> None:
     from genlab.run import sample
 
     asked = {"run": str(run), **settings}
     if judge is not None and settings.get("kind") == "labelled":
-        asked["judge"] = judge
+        asked["judge"] = str(judge)
     sample.main(_composed("sample", [as_word(key, value) for key, value in asked.items()]))
 
 
@@ -171,7 +140,7 @@ def _recorded(
         "seconds": seconds,
         "run": config["run_dir"],
         "identity": identity(config),
-        "measured": measured_by(plan["definition"], config),
+        "measured": measured_by(plan["definition"], config, judge_digests(folder, plan)),
         "process": os.getpid(),
     }
     write_json(job_file(folder, key, "json"), record)

@@ -25,10 +25,13 @@ from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.config_values import refuse_values
 from genlab.run.identity import finished_runs, identity, read_fast
+from genlab.run.quick_imports import quick_imports
+from genlab.run.study_measures import lacks_weights, taken_otherwise
 from genlab.run.study_records import job_file
 from genlab.run.study_words import StudyWords, as_word
 from genlab.run.train import make_absolute, plain
 from genlab.studies.folder import STUDY_FILE, read_plan
+from genlab.studies.measured import Digests, digest_of
 from genlab.studies.study import Job, Study, at_budget, read_definition
 
 JUDGE, READER, WITNESS = "judge", "reader", "witness"
@@ -94,6 +97,10 @@ class Plan:
         classifiers = (self.judge, self.reader, self.witness)
         return [*(each for each in classifiers if each is not None), *self.jobs]
 
+    def judges(self) -> Digests:
+        """The digests of those that judge, as far as they are trained."""
+        return {JUDGE: _digest(self.judge), WITNESS: _digest(self.witness)}
+
     def write(self, earlier: bool = False) -> None:
         """Write the plan into the study's folder; with ``earlier`` the jobs that a plan there has come before its own.
 
@@ -137,6 +144,10 @@ class Plan:
         return job_file(self.folder, key, ending)
 
 
+def _digest(judge: PlannedJob | None) -> str | None:
+    return None if judge is None else digest_of(judge.folder)
+
+
 def runs_root() -> Path:
     """The folder that runs go to."""
     return Path(os.environ.get("GENLAB_RUNS") or "runs").expanduser().absolute()
@@ -151,14 +162,15 @@ def make_plan(words: StudyWords) -> Plan:
     read_figures(definition)
     folder = runs_root() / name / budget
     finished = finished_runs(runs_root())
+    _digest_of_data.cache_clear()  # of a plan before: data may have changed since
     with composing():
         judge = _judge(study, words, finished)
         reader = _classifier(READER, study, study.reader, finished)
         witness = _classifier(WITNESS, study, study.witness, finished)
         jobs = [job_of(study, job, name, folder, reader) for job in study.jobs()]
     _refuse_unmeasured(study, jobs)
-    measures = study.evaluate.get("measures") or []
-    placed = tuple(_placed(planned, measures, finished) for planned in jobs)
+    judges = {JUDGE: _digest(judge), WITNESS: _digest(witness)}
+    placed = tuple(_placed(planned, definition, judges, finished) for planned in jobs)
     typed = tuple(str(override.input_line) for override in words.runs)
     return Plan(folder, name, budget, definition, study, placed, judge, reader, witness, fail_fast, typed)
 
@@ -256,8 +268,10 @@ def _classifier(
     overrides = [as_word(key, value) for key, value in {"experiment": "classifier", **typed, **changes}.items()]
     cfg = compose_run([*overrides, f"name={key}", as_word("run_dir", str(runs_root() / key))])
     planned = _composed_job(key, None, cfg, overrides)
-    there = finished.get(planned.identity, [])
-    return planned.moved_to(there[0] if there else runs_root() / key / planned.identity[:12])
+    there = _of_the_same_data(finished.get(planned.identity, []), planned.config)
+    if there:
+        return planned.moved_to(there[0])
+    return _with_a_folder_of_its_own(planned.moved_to(runs_root() / key / planned.identity[:12]))
 
 
 def _wants_reader(cfg: DictConfig) -> bool:
@@ -269,34 +283,70 @@ def _wants_reader(cfg: DictConfig) -> bool:
     return wants
 
 
-def _placed(planned: PlannedJob, measures: Sequence[str], finished: Mapping[str, list[Path]]) -> PlannedJob:
+def _placed(
+    planned: PlannedJob, definition: Mapping[str, Any], judges: Digests, finished: Mapping[str, list[Path]]
+) -> PlannedJob:
     """The job with its run where it was done before, or in a folder that holds nothing else.
 
-    A run that was measured with other settings than these is another's to keep: two studies would overwrite each
-    other's results there.
+    A run that was measured otherwise, with other settings or by another judge, is another's to keep: two studies would
+    overwrite each other's results there. One that has not kept the weights that are measured is of no use.
     """
-    there = finished.get(planned.identity, [])
-    free = (run for run in there if not _measured_otherwise(run, measures, planned.config["evaluators"]))
+    there = _of_the_same_data(finished.get(planned.identity, []), planned.config)
     if planned.folder in there:
         return planned
-    if (run := next(free, None)) is not None:
-        return planned.moved_to(run)
+    for run in there:
+        lacks = lacks_weights(run, definition, planned.config)
+        if not lacks and not taken_otherwise(run, definition, planned.config, judges):
+            return planned.moved_to(run)
+    return _with_a_folder_of_its_own(planned)
+
+
+def _with_a_folder_of_its_own(planned: PlannedJob) -> PlannedJob:
+    """The job in its folder, or in one beside it where that has a run of another config or of other data."""
     config = planned.folder / "config.yaml"
-    if config.is_file() and identity(read_fast(config)) != planned.identity:
+    if not config.is_file():
+        return planned
+    if identity(read_fast(config)) != planned.identity:
         return planned.moved_to(planned.folder.with_name(f"{planned.folder.name}-{planned.identity[:8]}"))
+    if not _of_the_same_data([planned.folder], planned.config):
+        digest = str(data_digest(planned.config))[:8]
+        return planned.moved_to(planned.folder.with_name(f"{planned.folder.name}-{digest}"))
     return planned
 
 
-def _measured_otherwise(run: Path, measures: Sequence[str], evaluators: Mapping[str, Any]) -> bool:
-    """Whether one of ``measures`` was taken of the run with other settings than in ``evaluators``."""
-    for name in measures:
-        try:
-            settings = json.loads((run / "evaluation" / f"{name}.json").read_text(encoding="utf-8")).get("settings")
-        except (OSError, ValueError, AttributeError):
-            continue
-        if settings is not None and name in evaluators and settings != evaluators[name]:
-            return True
-    return False
+def _of_the_same_data(runs: Sequence[Path], config: Mapping[str, Any]) -> list[Path]:
+    """Those of ``runs`` that were trained on the data that a run of ``config`` would be trained on now.
+
+    All of them where that data cannot be read here: nothing else could be trained on it.
+    """
+    trained_on = {run: _trained_on(run) for run in runs}
+    now = data_digest(config) if any(trained_on.values()) else None
+    return [run for run, digest in trained_on.items() if None in (now, digest) or digest == now]
+
+
+def _trained_on(run: Path) -> str | None:
+    """The digest of a run's data by its provenance; None where that says nothing."""
+    try:
+        provenance = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
+        return str(provenance["data"]["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def data_digest(config: Mapping[str, Any]) -> str | None:
+    """The digest of the data that a run of ``config`` would be trained on now; None where it is not there."""
+    settings = {**config["data"], "download": False}
+    return _digest_of_data(json.dumps(settings, sort_keys=True, default=str))
+
+
+@lru_cache(maxsize=64)
+def _digest_of_data(settings: str) -> str | None:
+    with quick_imports():
+        from hydra.utils import instantiate
+    try:
+        return str(instantiate(json.loads(settings)).provenance()["sha256"])
+    except Exception:  # whatever keeps the data from being read is said by the run that needs it
+        return None
 
 
 def _refuse_unmeasured(study: Study, jobs: Sequence[PlannedJob]) -> None:

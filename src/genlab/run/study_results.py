@@ -8,9 +8,10 @@ from genlab.reporting.study_figures import draw_study
 from genlab.reporting.study_tables import write_results as write_csv
 from genlab.run.artifacts import write_json
 from genlab.run.config_files import studies
+from genlab.run.outcome import say
 from genlab.run.study_plan import load_definition, runs_root
 from genlab.studies.earlier import Earlier
-from genlab.studies.folder import StudyRecord, find_studies, read_study
+from genlab.studies.folder import STUDY_FILE, StudyRecord, read_study
 from genlab.studies.ledger import Ledger, make_ledger
 from genlab.studies.observations import observe
 
@@ -18,17 +19,27 @@ from genlab.studies.observations import observe
 def write_results(folder: Path, ledger: Ledger | None = None) -> Path:
     """Write all that the study in ``folder`` found, from the folders of its runs alone; returns the page.
 
-    Its verdicts are those of ``ledger``, or of one over every study at the same budget whose runs are here.
+    Its verdicts are those of ``ledger``, or of one over every study at the same budget whose runs are here, as far as
+    those can be read.
     """
     study = read_study(folder)
     observations = observe(study)
     write_csv(observations, folder / "results.csv")
     draw_study(study, observations, folder / "figures")
-    ledger = ledger or ledger_of([study, *(other for other in at_budget(study.budget) if other.name != study.name)])
+    ledger = ledger or _ledger_with_others(study)
     own = [row for row in ledger.rows if row.study == study.name]
     write_json(folder / "claims.json", {**ledger.as_dict(), "rows": [row.as_dict() for row in own]})
     title = f"{study.name}, budget {study.budget}"
     return write_page([], folder / "report.html", title=title, studies=[study], ledger=own)
+
+
+def _ledger_with_others(study: StudyRecord) -> Ledger:
+    try:
+        return ledger_of([study, *(other for other in at_budget(study.budget) if other.name != study.name)])
+    except ValueError as error:  # another study's folder must not keep this one from its results
+        ledger = ledger_of([study])
+        say(f"warning: the verdicts are corrected for the claims of {study.name} alone: {error}")
+        return ledger
 
 
 def ledger_of(records: Sequence[StudyRecord], earlier: Mapping[str, Earlier] | None = None) -> Ledger:
@@ -40,7 +51,6 @@ def ledger_of(records: Sequence[StudyRecord], earlier: Mapping[str, Earlier] | N
 
 
 def at_budget(budget: str) -> list[StudyRecord]:
-    """The studies that have been run at ``budget``, by name; a search is none."""
-    known = studies()
-    found = (read_study(folder) for folder in find_studies(runs_root()) if folder.name == budget)
-    return [study for study in found if study.name in known]
+    """The studies that have been run at ``budget``, by name, each from the folder that its command writes to."""
+    folders = (runs_root() / name / budget for name in studies())
+    return [read_study(folder) for folder in folders if (folder / STUDY_FILE).is_file()]

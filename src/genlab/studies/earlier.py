@@ -13,24 +13,28 @@ from genlab.studies.weighing import Weighed
 
 @dataclass(frozen=True)
 class Earlier:
-    """A claim as an earlier ledger weighed it: by which rule, measured by what, in which study at which budget."""
+    """A claim as an earlier ledger weighed it: by which rule, measured by what, in which study at which budget.
+
+    ``typed`` is what was typed of the study that its file does not say.
+    """
 
     study: str
     budget: str
     measure: str
     rule: str
     weighed: Weighed
+    typed: str = ""
 
 
-def read_earlier(path: Path, budget: str) -> dict[str, Earlier]:
-    """The claims of the ledger in ``path`` that were weighed at ``budget``, by id.
+def read_earlier(path: Path) -> dict[str, Earlier]:
+    """The claims of the ledger in ``path`` that were weighed, by id.
 
     Their evidence alone is taken: how many claims it is corrected for is for the ledger to say that it is read for.
     Raises ``ValueError`` for a file that is no ledger.
     """
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        return {row["id"]: _claim(row) for row in rows if row["budget"] == budget and row["parts"]}
+        return {row["id"]: _claim(row) for row in rows if row["budget"] and row["parts"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise refuse("earlier", "be a claims.json that genlab studies has written", str(path), "earlier") from error
 
@@ -39,4 +43,5 @@ def _claim(row: Mapping[str, Any]) -> Earlier:
     evidence = tuple(Evidence(**part) for part in row["parts"])
     if not all(0 <= p <= 1 for each in evidence for p in (each.p_for, each.p_against)):
         raise ValueError(f"p-values of {row['id']} outside 0 .. 1")
-    return Earlier(row["study"], row["budget"], row["measure"], row["rule"], Weighed(evidence))
+    typed = str(row.get("typed", ""))
+    return Earlier(row["study"], row["budget"], row["measure"], row["rule"], Weighed(evidence), typed)

@@ -21,6 +21,11 @@ from genlab.studies.wording import measure_in_words, rule_in_words
 ALPHA = 0.05
 CHANGED = "the study was run before its file changed this rule"
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
+AS_WRITTEN = (
+    *("seed", "logger", "data.root", "data.download", "keep_memory", "emulate_bfloat16", "optimizer.fused"),
+    *("trainer.precision", "trainer.accelerator", "trainer.devices", "trainer.strategy", "model.engine"),
+)
+"""Keys, with all below them, that may be typed for a study that is still the one that is written in its file."""
 GROUPS = "RGV"
 """The order of ids by their letter; other letters follow in alphabetical order."""
 
@@ -32,7 +37,8 @@ class LedgerRow:
     ``p`` is two-sided and None where nothing was tested; ``p_corrected`` is None for claims that could not be decided
     whatever p is (seeds too few, runs missing or too short), which are not among the ``corrected_for``. ``seeds`` is
     the number in the smallest cell. ``from_earlier`` says that the evidence is an earlier ledger's, and its runs are
-    not at hand; ``changed`` that the study's file has another rule by now.
+    not at hand; ``changed`` that the study's file has another rule by now. ``typed`` are words of the study's command
+    by which it was another study than the one in the file.
     """
 
     id: str
@@ -52,6 +58,7 @@ class LedgerRow:
     parts: tuple[Evidence, ...] = ()
     from_earlier: bool = False
     changed: bool = False
+    typed: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The row as JSON has it: no NaN and no infinity, None in their place."""
@@ -88,15 +95,17 @@ def make_ledger(
 ) -> Ledger:
     """The verdicts on all claims of ``studies``, and of ``definitions`` (by study), whose studies were not run.
 
-    What an ``earlier`` ledger found (by claim) counts for the studies that are not among ``studies``. Of a study that
-    was run with several budgets the largest counts that has come to its end, or else the largest. What a study was run
-    with is what decides, also where its file says something else by now.
+    Of a study that was run with several budgets the largest counts that has come to its end, or else the largest.
+    What an ``earlier`` ledger found (by claim) counts for the studies that are not among ``studies``, have not come to
+    their end or have a smaller budget. What a study was run with is what decides, also where its file says something
+    else by now; but one whose command said something else than its file decides nothing.
 
     Raises ``ValueError`` for a definition that cannot be read and for a study that comes twice.
     """
     in_range("alpha", alpha, 0, 1, "alpha", low_open=True, high_open=True)
-    run = {study.name: study for study in _chosen(studies)}
-    entries = [entry for name in {**run, **definitions} for entry in _entries(name, run, definitions, earlier or {})]
+    earlier = earlier or {}
+    run = {study.name: study for study in _chosen(studies) if not _stands(study, earlier)}
+    entries = [entry for name in {**run, **definitions} for entry in _entries(name, run, definitions, earlier)]
     tested = [entry for entry in entries if entry.decides]
     corrected = dict(zip(map(id, tested), holm([entry.p for entry in tested]), strict=True))
     still_open = sum(p > alpha for p in corrected.values())
@@ -138,10 +147,11 @@ class _Entry:
     from_earlier: bool = False
     too_short: str = ""
     command: str = ""
+    typed: str = ""
 
     @property
     def decides(self) -> bool:
-        return self.weighed is not None and self.weighed.decides and not self.too_short
+        return self.weighed is not None and self.weighed.decides and not (self.too_short or self.typed)
 
     @property
     def p(self) -> float:
@@ -162,6 +172,13 @@ def _chosen(studies: Sequence[StudyRecord]) -> Iterator[StudyRecord]:
 
 def _has_ended(study: StudyRecord) -> bool:
     return bool(study.jobs) and all(job.state in ("done", "failed") for job in study.jobs)
+
+
+def _stands(study: StudyRecord, earlier: Mapping[str, Earlier]) -> bool:
+    """Whether what an earlier ledger found of ``study`` stands, whatever has been run of it here."""
+    found = [each for each in earlier.values() if each.study == study.name and each.weighed.is_tested]
+    sizes = [_size(each.budget) for each in found]
+    return bool(sizes) and (not _has_ended(study) or max(sizes) > _size(study.budget))
 
 
 def _size(budget: str) -> int:
@@ -190,12 +207,20 @@ def _planned(claim: Claim, name: str, quantities: Mapping[str, Quantity]) -> _En
 
 def _weighed(study: StudyRecord) -> Iterator[_Entry]:
     """The claims that ``study`` was run with, and what it found of them."""
+    typed = " ".join(word for word in study.words if not _is_as_written(word))
     observations, quantities = observe(study), read_quantities(study.definition)
     for claim in read_claims(study.definition).values():
         weighed = weigh(claim, observations, quantities) if claim.parts else None
         entry = _planned(claim, study.name, quantities)
         too_short = claim.too_short(study.definition.get("settings") or {})
-        yield replace(entry, budget=study.budget, weighed=weighed, too_short=too_short, command=study.command)
+        found = replace(entry, budget=study.budget, weighed=weighed, too_short=too_short, typed=typed)
+        yield replace(found, command=study.command)
+
+
+def _is_as_written(word: str) -> bool:
+    """Whether a study with this word on its command line is still the one that its file says."""
+    key = word.lstrip("+~").partition("=")[0]
+    return any(key == each or key.startswith(f"{each}.") for each in AS_WRITTEN)
 
 
 def _taken_over(entry: _Entry, earlier: Earlier | None, definition: Mapping[str, Any]) -> _Entry:
@@ -205,7 +230,8 @@ def _taken_over(entry: _Entry, earlier: Earlier | None, definition: Mapping[str,
     found = replace(entry, measure=earlier.measure, rule=earlier.rule, budget=earlier.budget, weighed=earlier.weighed)
     settings = at_budget(definition, earlier.budget).get("settings") or {} if entry.claim.needs else {}
     too_short = entry.claim.too_short(settings)
-    return replace(found, changed=earlier.rule != entry.rule, from_earlier=True, too_short=too_short)
+    changed = earlier.rule != entry.rule
+    return replace(found, changed=changed, from_earlier=True, too_short=too_short, typed=earlier.typed)
 
 
 def _row(entry: _Entry, p_corrected: float | None, family: _Family) -> LedgerRow:
@@ -231,6 +257,7 @@ def _row(entry: _Entry, p_corrected: float | None, family: _Family) -> LedgerRow
         parts=weighed.evidence if weighed is not None else (),
         from_earlier=entry.from_earlier,
         changed=entry.changed,
+        typed=entry.typed,
     )
 
 
@@ -251,7 +278,9 @@ def _reason(entry: _Entry, verdict: str, p_corrected: float | None, family: _Fam
         return entry.claim.pending
     if entry.weighed is None:
         return f"not run yet: genlab train -m study={entry.name} budget=quick"
-    if entry.too_short:
+    if entry.typed:
+        reason = f"run with other settings than its file has ({entry.typed}), of which the claim does not speak"
+    elif entry.too_short:
         reason = f"{entry.too_short}: genlab train -m study={entry.name} budget={BUDGETS[-1]}"
     elif p_corrected is None:
         reason = f"{entry.weighed.missing}: {_next(entry, entry.weighed)}"
@@ -280,7 +309,7 @@ def _what_it_takes(weighed: Weighed, level: float) -> str:
     seeds = weighed.seeds_needed(level)
     if seeds is None:
         return f"as it looks, more than {MOST_SEEDS} seeds would be needed to tell"
-    towards = "confirm" if weighed.p_for < weighed.p_against else "refute"
+    towards = "confirm" if weighed.leans_for else "refute"
     return f"if means and spreads stay as they are, about {seeds} seeds would {towards} it"
 
 

@@ -63,9 +63,14 @@ class Weighed:
         return "; ".join(found)
 
     @property
+    def leans_for(self) -> bool:
+        """Whether every part points the claim's way. Then more seeds would confirm it, and else refute it."""
+        return self.p_for < 0.5
+
+    @property
     def leading(self) -> Evidence:
         """The part that the verdict hangs on: the least sure one where all lean to the claim, else the worst."""
-        if self.p_for <= self.p_against:
+        if self.leans_for:
             return max(self.evidence, key=lambda each: each.p_for)
         return min(self.evidence, key=lambda each: each.p_against)
 
@@ -75,8 +80,7 @@ class Weighed:
         None for more than 100, and where the leading test is no t test.
         """
         each = self.leading
-        towards = self.p_for <= self.p_against
-        level = p / 2 if towards else p / 2 / len(self.evidence)
+        level = p / 2 if self.leans_for else p / 2 / len(self.evidence)
         if each.t is None or each.dof is None or each.n_seeds < 2:
             return None
         return seeds_to_reach(level, each.t, each.dof, each.n_seeds)
