@@ -19,6 +19,7 @@ from genlab.run.identity import finished_runs, identity, measured_by
 from genlab.run.study_plan import load_definition, make_plan
 from genlab.run.study_words import as_word, split_words, values_of
 from genlab.studies.claims import check_selections
+from genlab.studies.measured import digest_of
 from genlab.studies.quantities import check_measures
 from genlab.studies.study import at_budget, read_definition
 
@@ -215,6 +216,31 @@ def test_a_result_that_was_replaced_since_is_measured_again(genlab: Genlab, plac
     assert (again.code, "0 of them done before" in again.out) == (0, True)
     after = json.loads(result.read_text())
     assert (after["checkpoint"], after["value"]) == ("last", before["value"])
+
+
+def test_another_judge_judges_anew_and_leaves_the_runs_of_another_study_alone(genlab: Genlab, place: Path) -> None:
+    def judges(study: str) -> dict[str, str]:
+        folder = place / "runs" / study / "smoke"
+        jobs = json.loads((folder / "study.json").read_text())["jobs"]
+        results = {job["name"]: folder / job["folder"] / "evaluation/fid_mnist_cnn.json" for job in jobs}
+        return {name: json.loads(result.read_text())["judge_sha256"] for name, result in results.items()}
+
+    one = ("train", "-m", "study=gan_init", "budget=smoke", "seed=0", "model.init=normal")
+    digits = ("data.dataset=digits", "data.val_size=1000", "trainer.max_epochs=1")
+    assert genlab("train", "experiment=classifier", *digits, "seed=7", "run_dir=other").code == 0
+    assert genlab(*one).code == 0
+    (before,) = judges("gan_init").values()
+    again = genlab(*one, "judge=other")
+    assert (again.code, "0 of them done before" in again.out) == (0, True)
+    (after,) = judges("gan_init").values()
+    assert (before, after) == (
+        digest_of(place / "runs/judge" / os.listdir(place / "runs/judge")[0]),
+        digest_of(place / "other"),
+    )
+    shared = ("train", "-m", "study=gan_generator", "budget=smoke", "seed=0", "model.generator.num_layers=3")
+    assert genlab(*shared).code == 0
+    assert set(judges("gan_generator").values()) == {before}
+    assert set(judges("gan_init").values()) == {after}
 
 
 def test_another_studys_damaged_folder_keeps_no_study_from_its_results(genlab: Genlab, place: Path) -> None:
