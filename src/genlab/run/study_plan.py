@@ -3,7 +3,6 @@
 The plan is ``study.json`` and, a file each, the configs in ``jobs/``; how a job ended is written beside its config.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.config_values import refuse_values
 from genlab.run.identity import finished_runs, identity, read_fast
-from genlab.run.quick_imports import quick_imports
+from genlab.run.same_data import data_digest, look_anew, of_the_same_data
 from genlab.run.study_measures import lacks_weights, taken_otherwise
 from genlab.run.study_records import job_file
 from genlab.run.study_words import StudyWords, as_word
@@ -162,7 +161,7 @@ def make_plan(words: StudyWords) -> Plan:
     read_figures(definition)
     folder = runs_root() / name / budget
     finished = finished_runs(runs_root())
-    _digest_of_data.cache_clear()  # of a plan before: data may have changed since
+    look_anew()
     with composing():
         judge = _judge(study, words, finished)
         reader = _classifier(READER, study, study.reader, finished)
@@ -268,7 +267,7 @@ def _classifier(
     overrides = [as_word(key, value) for key, value in {"experiment": "classifier", **typed, **changes}.items()]
     cfg = compose_run([*overrides, f"name={key}", as_word("run_dir", str(runs_root() / key))])
     planned = _composed_job(key, None, cfg, overrides)
-    there = _of_the_same_data(finished.get(planned.identity, []), planned.config)
+    there = of_the_same_data(finished.get(planned.identity, []), planned.config)
     if there:
         return planned.moved_to(there[0])
     return _with_a_folder_of_its_own(planned.moved_to(runs_root() / key / planned.identity[:12]))
@@ -291,7 +290,7 @@ def _placed(
     A run that was measured otherwise, with other settings or by another judge, is another's to keep: two studies would
     overwrite each other's results there. One that has not kept the weights that are measured is of no use.
     """
-    there = _of_the_same_data(finished.get(planned.identity, []), planned.config)
+    there = of_the_same_data(finished.get(planned.identity, []), planned.config)
     if planned.folder in there:
         return planned
     for run in there:
@@ -308,45 +307,10 @@ def _with_a_folder_of_its_own(planned: PlannedJob) -> PlannedJob:
         return planned
     if identity(read_fast(config)) != planned.identity:
         return planned.moved_to(planned.folder.with_name(f"{planned.folder.name}-{planned.identity[:8]}"))
-    if not _of_the_same_data([planned.folder], planned.config):
+    if not of_the_same_data([planned.folder], planned.config):
         digest = str(data_digest(planned.config))[:8]
         return planned.moved_to(planned.folder.with_name(f"{planned.folder.name}-{digest}"))
     return planned
-
-
-def _of_the_same_data(runs: Sequence[Path], config: Mapping[str, Any]) -> list[Path]:
-    """Those of ``runs`` that were trained on the data that a run of ``config`` would be trained on now.
-
-    All of them where that data cannot be read here: nothing else could be trained on it.
-    """
-    trained_on = {run: _trained_on(run) for run in runs}
-    now = data_digest(config) if any(trained_on.values()) else None
-    return [run for run, digest in trained_on.items() if None in (now, digest) or digest == now]
-
-
-def _trained_on(run: Path) -> str | None:
-    """The digest of a run's data by its provenance; None where that says nothing."""
-    try:
-        provenance = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
-        return str(provenance["data"]["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def data_digest(config: Mapping[str, Any]) -> str | None:
-    """The digest of the data that a run of ``config`` would be trained on now; None where it is not there."""
-    settings = {**config["data"], "download": False}
-    return _digest_of_data(json.dumps(settings, sort_keys=True, default=str))
-
-
-@lru_cache(maxsize=64)
-def _digest_of_data(settings: str) -> str | None:
-    with quick_imports():
-        from hydra.utils import instantiate
-    try:
-        return str(instantiate(json.loads(settings)).provenance()["sha256"])
-    except Exception:  # whatever keeps the data from being read is said by the run that needs it
-        return None
 
 
 def _refuse_unmeasured(study: Study, jobs: Sequence[PlannedJob]) -> None:
