@@ -208,11 +208,19 @@ def help_of(verb: str) -> str:
         parts.append(f"studies\n{_table(studies())}")
         parts.append(f"groups\n{_table({group: ', '.join(names) for group, names in groups().items()})}")
     parts.append("examples\n" + "\n".join(f"  {example}" for example in entry.examples))
-    parts.append(
-        "Hydra's own flags work too: --cfg job shows the config, -m sweeps over a,b,c, --hydra-help lists the rest.\n"
-        f"HYDRA_FULL_ERROR=1 shows the traceback of an error. The config is written in\n{config_dir() / verb}.yaml"
-    )
+    parts.append(_SEARCH_END.format(config_dir() / "study") if verb == "search" else _END.format(config_dir() / verb))
     return "\n\n".join(parts)
+
+
+_END = """
+Hydra's own flags work too: --cfg job shows the config, -m sweeps over a,b,c, --hydra-help lists the rest.
+HYDRA_FULL_ERROR=1 shows the traceback of an error. The config is written in
+{}.yaml
+""".strip()
+_SEARCH_END = """
+Fields are those of genlab train. HYDRA_FULL_ERROR=1 shows the traceback of an error. The ranges are written in
+{}
+""".strip()
 
 
 def _table(rows: dict[str, str]) -> str:

@@ -25,6 +25,8 @@ from genlab.run.outcome import Failed
 
 EXTRAS = {"optuna": "'genlab[search]'", "wandb_workspaces": "'genlab[dashboards]'"}
 """What to install for a package that a plain genlab goes without."""
+CONFIGS = {"search": "train"}
+"""Verbs without a config of their own, and the verb whose fields they take."""
 
 
 def is_the_callers(error: BaseException) -> bool:
@@ -35,6 +37,7 @@ def is_the_callers(error: BaseException) -> bool:
 
 def one_line(error: BaseException, verb: str, words: Sequence[str]) -> str:
     """``error`` as one line; ``words`` are the verb's overrides, among which a mistyped key is looked for."""
+    verb = CONFIGS.get(verb, verb)
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return _instantiation(error, error.__cause__)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
