@@ -57,6 +57,9 @@ VERBS = {
             "trials=20": "runs in all; hopeless ones are ended early",
             "budget=quick": "how long a trial trains, as in the study",
             "seed=0": "of the sampler",
+            "objective=NAME": "a quantity of the study; left out: what its runs monitor on held-out data",
+            "  objective=fid": "of a GAN, which monitors nothing: a search looks at test images then, and its figures",
+            "": "must not be reported as test figures",
             "KEY=VALUE": "any field of the runs",
         },
         [

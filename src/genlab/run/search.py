@@ -4,66 +4,60 @@ Trials are jobs of a study like any others, in ``<GENLAB_RUNS>/<study>/search-<b
 SQLite beside them, so that the same command goes on with it.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import optuna
 from optuna.trial import TrialState
 from rich.console import Console
 
-from genlab.checks import at_least, one_of, refuse
+from genlab.checks import refuse
 from genlab.reporting.sections import duration
 from genlab.run.lock import only_one
 from genlab.run.outcome import Interrupted
 from genlab.run.pruning import PRUNED
+from genlab.run.search_plan import Search, planned_trial, read_search
+from genlab.run.study import pending_jobs
 from genlab.run.study_job import run_job
-from genlab.run.study_plan import Plan, PlannedJob, composing, job_of, make_plan
-from genlab.run.study_words import StudyWords, split_words
+from genlab.run.study_plan import Plan, PlannedJob
 from genlab.studies.axes import axis_of
 from genlab.studies.folder import read_study
 from genlab.studies.observations import observe
-from genlab.studies.quantities import read_quantities
-from genlab.studies.study import Job, run_name
+from genlab.studies.study import run_name
 
 STUDY = "search"
-Direction = Literal["minimize", "maximize"]
-SETTINGS = ("objective",)
-"""Keys of a study's ``search`` that are no override's range."""
+DEFINITION = "definition"
+"""The attribute of Optuna's study that says what its trials have in common."""
 
 
-@dataclass(frozen=True)
-class Search:
-    """What is looked for: the plan that trials join, the ranges, the quantity and which way it is better."""
+class Counts(NamedTuple):
+    """Trials that were tried, to their end or until they were pruned, and trials that failed."""
 
-    plan: Plan
-    words: StudyWords
-    ranges: dict[str, Mapping[str, Any]]
-    objective: str
-    direction: Direction
-    trials: int
-    seed: int
-
-    @property
-    def storage(self) -> str:
-        """Where Optuna keeps the search."""
-        return f"sqlite:///{self.plan.folder / 'search.db'}"
+    tried: int
+    failed: int
 
 
 def run_search(words: Sequence[str]) -> int:
     """Go on with the search until it has had as many trials as were asked for; returns the exit code.
 
-    Raises ``ValueError`` for whatever is wrong with the command or the study's ranges, before anything is written.
+    Raises ``ValueError`` for whatever is wrong with the command or the study's ranges, before anything is written, and
+    for a search other than the one in its folder.
     """
-    search = _read(words)
+    search = read_search(words)
     search.plan.folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with only_one(search.plan.folder, "study", "it is being searched there now"):
         study = _opened(search)
         console = Console(highlight=False)
-        while (done := _ended(study)) < search.trials:
+        before = _counts(study)
+        if before.tried < search.trials:
+            _train_classifiers(search.plan, console)
+        while (done := _tried_since(study, before)) < search.trials:
+            study.sampler = _sampler(search, study)
             trial = study.ask()
             value, state, said = _tried(search, study, trial)
             study.tell(trial, value, state)
@@ -71,71 +65,83 @@ def run_search(words: Sequence[str]) -> int:
             console.print(
                 f"trial {done + 1} of {search.trials}: {_values(trial.params)}: {said}; {best}", soft_wrap=True
             )
+    return _sum_up(search, study)
+
+
+def _sum_up(search: Search, study: optuna.Study) -> int:
+    """Say what was best, and what that figure is not; the exit code."""
     if not any(trial.state == TrialState.COMPLETE for trial in study.trials):
         raise RuntimeError(f"no trial was finished ({search.plan.folder / 'jobs'})")
     overrides = " ".join(f"{key}={value}" for key, value in study.best_params.items())
     print(f"best {search.objective}: {study.best_value:.4g} with {overrides}")
+    if search.on_test_images:
+        print(f"{search.objective} is measured on test images, which these values were chosen by: it is no test figure")
     return 0
 
 
-def _read(words: Sequence[str]) -> Search:
-    """The search that was typed; ``trials`` and ``seed`` are its own keys, the others a study's."""
-    own = {"trials": "20", "seed": "0"}
-    for word in list(words):
-        key, equals, value = word.partition("=")
-        if key in own and equals:
-            own[key] = value
-    typed = split_words([word for word in words if word.partition("=")[0] not in own])
-    if "study" not in typed.sweep:
-        raise refuse("study", "name a study: genlab search study=rnn_lr", None, "study")
-    numbers = {key: int(value) if value.isdigit() else value for key, value in own.items()}
-    trials, seed = at_least("trials", numbers["trials"], 1, "trials"), at_least("seed", numbers["seed"], 0, "seed")
-    plan = make_plan(typed)
-    plan = replace(plan, folder=plan.folder.with_name(f"{STUDY}-{plan.budget}"), jobs=())
-    asked = plan.study.search
-    if not asked:
-        raise refuse("study", "have a `search`: ranges to look in", plan.name, "study.search")
-    ranges = {key: _range(key, value) for key, value in asked.items() if key not in SETTINGS}
-    objective, direction = _objective(plan)
-    return Search(plan, typed, ranges, objective, direction, trials, seed)
-
-
-def _range(key: str, given: Any) -> Mapping[str, Any]:
-    """A range of numbers, ``{low, high, log, step}``, or ``{choices: [...]}``."""
-    path = f"study.search.{key}"
-    if isinstance(given, Mapping) and isinstance(given.get("choices"), list) and len(given) == 1:
-        return given
-    if not isinstance(given, Mapping) or not {"low", "high"} <= given.keys() <= {"low", "high", "log", "step"}:
-        raise refuse(key, "be a range {low, high, log, step} or {choices: [...]}", given, path)
-    if not given["low"] < given["high"] or (given.get("log") and given["low"] <= 0):
-        raise refuse(key, "have low < high, and low > 0 with log", dict(given), path)
-    return given
-
-
-def _objective(plan: Plan) -> tuple[str, Direction]:
-    """The quantity that is searched for, and Optuna's word for which way it is better."""
-    quantities = read_quantities(plan.definition)
-    known = [name for name, quantity in quantities.items() if quantity.better is not None]
-    default = next((name for name in plan.study.table if name in known), None)
-    name = one_of("objective", plan.study.search.get("objective", default), known, "study.search.objective")
-    return name, "minimize" if quantities[name].better == "lower" else "maximize"
-
-
 def _opened(search: Search) -> optuna.Study:
-    """The search, new or gone on with; a trial that a killed process left behind is tried again."""
-    sampler = optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=min(8, max(2, search.trials // 3)))
+    """The search, new or gone on with; a trial that a killed process left behind is tried again.
+
+    Raises ``ValueError`` where the trials that are there are of another search.
+    """
     study = optuna.create_study(
         storage=search.storage,
         study_name=STUDY,
-        sampler=sampler,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
         direction=search.direction,
         load_if_exists=True,
     )
+    there = study.user_attrs.get(DEFINITION)
+    if there is None and not study.trials:
+        study.set_user_attr(DEFINITION, search.definition)
+    else:
+        _refuse_another(search, there)
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
         study.enqueue_trial(trial.params)
     return study
+
+
+def _refuse_another(search: Search, there: Mapping[str, Any] | None) -> None:
+    """Raise ``ValueError``, which says what differs, unless ``there``, the folder's definition, is the search's own."""
+    otherwise = f"to search otherwise, move {search.plan.folder} away or set GENLAB_RUNS"
+    if there is None:
+        rule = f"have trials that say what they have in common ({otherwise})"
+        raise refuse("study", rule, str(search.database), "study")
+    asked = search.definition
+    for key in {**there, **asked}:
+        if _written(asked, key) != _written(there, key):
+            name = key.removeprefix("search.").removeprefix("settings.")
+            before = repr(there[key])[:200] if key in there else "left out"
+            rule = f"be {before} as in the trials that are there ({otherwise})"
+            raise refuse(name, rule, asked.get(key), f"study.{key}")
+
+
+def _written(definition: Mapping[str, Any], key: str) -> str:
+    """The value of ``key`` as one text, by which two are compared: 1 and 1.0 are ranges of different kinds."""
+    return json.dumps(definition[key], sort_keys=True, default=str) if key in definition else ""
+
+
+def _sampler(search: Search, study: optuna.Study) -> optuna.samplers.BaseSampler:
+    """The sampler of the next trial, seeded by the trials before it: no process draws what one before it drew."""
+    begun = sum(trial.state != TrialState.WAITING for trial in study.trials)
+    at_random = min(8, max(2, search.trials // 3))
+    return optuna.samplers.TPESampler(seed=search.seed + begun, n_startup_trials=at_random)
+
+
+def _train_classifiers(plan: Plan, console: Console) -> None:
+    """Train those that judge, or help to train, where the study wants them and they are not there yet.
+
+    Raises ``RuntimeError`` where one fails, for no trial could do without, and ``Interrupted``.
+    """
+    plan.write(earlier=True)
+    for planned in pending_jobs(plan):
+        console.print(f"before all trials: {planned.name}, in {planned.folder}", soft_wrap=True)
+        ended = run_job(plan.folder, planned.key)
+        if ended.state == "interrupted":
+            raise Interrupted(f"interrupted in {planned.name}; the same command goes on")
+        if ended.state != "done":
+            raise RuntimeError(f"{planned.name}: {ended.reason} ({plan.job_file(planned.key, 'log')})")
 
 
 def _tried(search: Search, study: optuna.Study, trial: optuna.Trial) -> tuple[float | None, TrialState, str]:
@@ -158,13 +164,7 @@ def _tried(search: Search, study: optuna.Study, trial: optuna.Trial) -> tuple[fl
 def _joined(search: Search, trial: optuna.Trial) -> Plan:
     """The plan with the trial's job as its last, written down."""
     values = {key: _suggested(trial, key, given) for key, given in search.ranges.items()}
-    study, folder = search.plan.study, search.plan.folder
-    arm = {axis_of(key): value for key, value in values.items()}
-    changes = {"experiment": study.experiment, **study.settings, **values, "seed": study.seeds[0]}
-    name = f"trial-{trial.number:04d}"
-    with composing():
-        job = Job(trial.number, name, arm, study.seeds[0], changes, first=False)
-        planned = job_of(study, job, search.plan.name, folder, search.plan.reader)
+    planned = planned_trial(search.plan, trial.number, values)
     if (monitor := planned.config["monitor"]) is not None:
         agrees = (planned.config["mode"] == "min") == (search.direction == "minimize")
         planned.config["callbacks"]["pruning"] = {
@@ -198,13 +198,21 @@ def _value(folder: Path, planned: PlannedJob, objective: str) -> float | None:
     return next((value for value in reversed(values) if value is not None), None)
 
 
-def _ended(study: optuna.Study) -> int:
-    """Trials that were done or pruned: a failed one is no trial of its values, unless it fails again."""
+def _counts(study: optuna.Study) -> Counts:
     states = [trial.state for trial in study.trials]
     tried = sum(state in (TrialState.COMPLETE, TrialState.PRUNED) for state in states)
-    failed = states.count(TrialState.FAIL)
-    if failed > max(5, tried):
-        raise RuntimeError(f"{failed} trials failed: the study's ranges are not such that a run can be trained")
+    return Counts(tried, states.count(TrialState.FAIL))
+
+
+def _tried_since(study: optuna.Study, before: Counts) -> int:
+    """Trials that were tried, in all: a failed one is no trial of its values.
+
+    Raises ``RuntimeError`` if more fail, of those since ``before``, than bad luck explains.
+    """
+    tried, failed = _counts(study)
+    failed_now = failed - before.failed
+    if failed_now > max(5, tried - before.tried):
+        raise RuntimeError(f"{failed_now} trials failed: the study's ranges are not such that a run can be trained")
     return tried
 
 
