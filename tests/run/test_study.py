@@ -136,6 +136,19 @@ def test_a_run_that_is_to_be_measured_otherwise_is_measured_again_and_not_traine
     assert (before[1]["checkpoint"], after[1]["checkpoint"]) == ("last", "last")
 
 
+@pytest.mark.parametrize("name", ["it's [one], a=b", 'a "b" {c}', "back\\"])
+def test_runs_may_lie_in_a_folder_of_any_name(
+    name: str, genlab: Genlab, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENLAB_RUNS", str(place / name))
+    answer = genlab(*LR, *QUICKEST, "seed=0", "optimizer.lr=0.01")
+    assert (answer.code, answer.err) == (0, "")
+    folder = place / name / "rnn_lr/smoke"
+    assert records(folder) == {"0000": "done"}
+    assert (folder / "launcher/multirun.yaml").is_file()
+    assert [path.name for path in place.iterdir()] == [name]
+
+
 def test_fail_fast_leaves_the_rest_out(genlab: Genlab, place: Path) -> None:
     answer = genlab(*LR, *QUICKEST, "model.dropout=3,2,0", "seed=0", "optimizer.lr=0.01", "fail_fast=2")
     assert answer.code == 1

@@ -10,6 +10,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from genlab.checks import refuse
+from genlab.run.artifacts import RunFolder
+from genlab.run.command_line import quoted
 from genlab.run.identity import measured_by
 from genlab.run.lock import only_one
 from genlab.run.outcome import Interrupted
@@ -98,7 +100,8 @@ def _launch(plan: Plan, typed: StudyWords, launch: Launch, pending: Sequence[Pla
     """
     folder = str(plan.folder)
     numbers = ",".join(str(planned.job.number) for planned in pending if planned.job is not None)
-    words = [f"study={plan.name}", f"budget={plan.budget}", f"+job={numbers}", f"hydra.sweep.dir={folder}/launcher"]
+    place = quoted(f"{folder}/launcher")
+    words = [f"study={plan.name}", f"budget={plan.budget}", f"+job={numbers}", f"hydra.sweep.dir={place}"]
     flags = [word for word in typed.hydra if word not in ("-m", "--multirun")]
     in_here = os.getpid()
 
