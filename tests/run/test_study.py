@@ -81,6 +81,13 @@ def test_what_is_typed_wins_over_the_study() -> None:
         )
     )
     assert {job.overrides["optimizer.lr"] for job in arms.jobs()} == {0.5}
+    swept = read_definition(
+        split_words(["study=rnn_optimizer", "optimizer.lr=0.5,0.1", "seed=0"]).applied_to(
+            at_budget(load_definition("rnn_optimizer"), "quick")
+        )
+    )
+    assert {overrides.get("optimizer.lr") for overrides in swept.arms.values()} == {None}
+    assert [job.overrides["optimizer.lr"] for job in swept.jobs()] == [0.5, 0.1] * len(swept.arms)
 
 
 @pytest.mark.parametrize(
@@ -311,6 +318,10 @@ def test_a_dry_run_lists_and_writes_nothing(genlab: Genlab, place: Path) -> None
         (
             ["study=precision", "trainer.precision=32-true"],
             "nothing else tells the arms 'classifier' and 'classifier in bfloat16' apart; got '32-true' (trainer.",
+        ),
+        (
+            ["study=gan_discriminator", "model.dropout=0.1,0.3"],
+            "the arms '4 layers, dropout 0' and '4 layers, dropout 0.2' apart; got [0.1, 0.3] (model.dropout)",
         ),
     ],
 )

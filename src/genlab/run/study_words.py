@@ -42,13 +42,14 @@ class StudyWords:
                 if key not in grid:
                     changed |= {"claims": {}, "figures": []}
                 grid[key] = values
+                _take_out(arms, key, values)
             else:
                 settings[key] = values[0]
-                _set_for_all(arms, key, values[0])
+                _take_out(arms, key, values[0])
         return {**changed, "grid": grid, "settings": settings, "arms": arms}
 
 
-def _set_for_all(arms: dict[str, dict[str, Any]], key: str, value: Any) -> None:
+def _take_out(arms: dict[str, dict[str, Any]], key: str, value: Any) -> None:
     """Take ``key`` out of the arms, for it is typed; ``ValueError`` if two then have nothing that tells them apart."""
     for overrides in arms.values():
         overrides.pop(key, None)
