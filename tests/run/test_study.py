@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from tests.run.conftest import Genlab
 
+from genlab.run import study_plan
 from genlab.run.config_files import config_dir
 from genlab.run.identity import finished_runs, identity, measured_by
 from genlab.run.study_plan import load_definition, make_plan
@@ -331,6 +334,31 @@ def test_a_wrong_command_is_refused_in_one_line(words: list[str], said: str, gen
     assert said in answer.err
     assert answer.err.count("\n") == 1
     assert not list(place.rglob("study.json"))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "of", "said"),
+    [
+        ("fid_mnist_cn", 0.0002, "got 'fid_mnist_cn' (study.quantities.fid.from; did you mean fid_mnist_cnn?)"),
+        ("fid_mnist_cnn", 0.0003, "got 0.0003 (study.claims.G5.all[0].of.lr"),
+        ("fid_mnist_cnn", 0.01, None),  # an arm of other budgets
+    ],
+)
+@pytest.mark.parametrize("budget", ["smoke", "quick"])
+def test_a_wrong_field_of_the_file_is_refused_before_anything_is_written(
+    quantity: str, of: float, said: str | None, budget: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition = deepcopy(load_definition("gan_lr"))
+    definition["quantities"]["fid"]["from"] = quantity
+    definition["claims"]["G5"]["all"][0]["of"] = {"lr": of}
+    monkeypatch.setattr(study_plan, "load_definition", lambda name: definition)
+    words = split_words(["study=gan_lr", f"budget={budget}", "seed=0"])
+    if said is None:
+        make_plan(words)
+    else:
+        with pytest.raises(ValueError, match=re.escape(said)):
+            make_plan(words)
+    assert not list(place.iterdir())
 
 
 def test_killed_and_started_again_a_study_ends_as_one_left_alone(place: Path, tmp_path: Path) -> None:

@@ -95,6 +95,11 @@ def test_measures_must_be_asked_for_by_the_study_or_a_budget() -> None:
         check_measures(definition)
 
 
+def test_a_study_that_names_no_measures_takes_all_and_may_read_any() -> None:
+    budgets = {"smoke": {"evaluate": {"measures": ["recall"]}}, "full": None}
+    check_measures({"quantities": {"a": {"from": "fid"}}, "budgets": budgets})
+
+
 def test_passes_must_be_asked_for_where_they_are_taken() -> None:
     content = {"from": "fid", "take": "first_at_most", "threshold": 1}
     definition = {"quantities": {"a": content}, "evaluate": {"measures": ["fid"]}}

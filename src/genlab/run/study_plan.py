@@ -29,8 +29,10 @@ from genlab.run.study_measures import lacks_weights, taken_otherwise
 from genlab.run.study_records import job_file
 from genlab.run.study_words import StudyWords, as_word
 from genlab.run.train import make_absolute, plain
+from genlab.studies.claims import check_selections
 from genlab.studies.folder import STUDY_FILE, read_plan
 from genlab.studies.measured import Digests, digest_of
+from genlab.studies.quantities import check_measures
 from genlab.studies.study import Job, Study, at_budget, read_definition
 
 JUDGE, READER, WITNESS = "judge", "reader", "witness"
@@ -156,9 +158,12 @@ def make_plan(words: StudyWords) -> Plan:
     """Compose and check every job. Raises ``ValueError``, and Hydra's errors, for whatever would be refused later."""
     name, budget = str(words.sweep["study"]), str(words.sweep["budget"])
     fail_fast = _fail_fast(words.sweep["fail_fast"])
-    definition = _resolved(words.applied_to(at_budget(load_definition(name), budget)))
+    file = load_definition(name)
+    definition = _resolved(words.applied_to(at_budget(file, budget)))
     study = read_definition(definition)
     read_figures(definition)
+    check_measures(file)  # the whole file: a budget may measure less, and have fewer arms, than its claims speak of
+    check_selections(file)
     folder = runs_root() / name / budget
     finished = finished_runs(runs_root())
     look_anew()

@@ -104,7 +104,8 @@ def check_quantities(definition: Mapping[str, Any]) -> None:
 def check_measures(definition: Mapping[str, Any]) -> None:
     """Raise ``ValueError`` for a quantity from a result, or from passes, that neither study nor budgets ask for.
 
-    For the whole file: a budget may well measure less than its quantities need.
+    For the whole file: a budget may well measure less than its quantities need. A study that names no measures takes
+    all that its runs have, which its file does not tell.
     """
     budgets = [budget or {} for budget in (definition.get("budgets") or {}).values()]
     asked = [(part.get("evaluate") or {}).get("measures") or [] for part in (definition, *budgets)]
@@ -112,7 +113,8 @@ def check_measures(definition: Mapping[str, Any]) -> None:
     passes = any((part.get("evaluate") or {}).get("passes") for part in (definition, *budgets))
     for name, quantity in read_quantities(definition).items():
         if isinstance(quantity.source, Evaluated):
-            one_of("from", quantity.source.result, measures, f"study.quantities.{name}.from")
+            if (definition.get("evaluate") or {}).get("measures"):
+                one_of("from", quantity.source.result, measures, f"study.quantities.{name}.from")
             if quantity.source.take and not passes:
                 raise refuse(
                     "take", "have evaluate.passes to take", quantity.source.take, f"study.quantities.{name}.take"
