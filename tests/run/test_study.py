@@ -7,7 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 
@@ -17,8 +20,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from tests.run.conftest import Genlab
 
 from genlab.run import study_plan
+from genlab.run.artifacts import RunFolder
 from genlab.run.config_files import config_dir
 from genlab.run.identity import finished_runs, identity, measured_by
+from genlab.run.outcome import Interrupted
+from genlab.run.study import run_study
+from genlab.run.study_line import StudyLine
 from genlab.run.study_plan import load_definition, make_plan
 from genlab.run.study_words import as_word, split_words, values_of
 from genlab.studies.claims import check_selections
@@ -359,6 +366,62 @@ def test_a_wrong_field_of_the_file_is_refused_before_anything_is_written(
         with pytest.raises(ValueError, match=re.escape(said)):
             make_plan(words)
     assert not list(place.iterdir())
+
+
+JUDGED = ["study=gan_lr", "budget=smoke", "seed=0"]
+
+
+@contextmanager
+def in_use(folder: Path, until: threading.Event, at_the_end: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """A block in which another command, here another thread, trains in ``folder`` until it is told to end."""
+    there = threading.Event()
+
+    def train() -> None:
+        with RunFolder(folder).locked():
+            there.set()
+            until.wait(60)
+            at_the_end()
+
+    other = threading.Thread(target=train)
+    other.start()
+    assert there.wait(60)
+    try:
+        yield
+    finally:
+        until.set()
+        other.join()
+
+
+def test_a_judge_that_another_command_trains_is_waited_for(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_study(JUDGED, lambda words, task: None) == 0
+    (judge,) = (place / "runs/judge").iterdir()
+    trained = judge.rename(place / "trained")
+    (place / "runs/gan_lr/smoke/jobs/judge.json").unlink()
+    before, end, say = (trained / "checkpoints/best.ckpt").stat().st_mtime_ns, threading.Event(), StudyLine.say
+    monkeypatch.setattr(StudyLine, "say", lambda line, words: (say(line, words), end.set()))
+    with in_use(judge, end, lambda: [part.rename(judge / part.name) for part in list(trained.iterdir())] and None):
+        assert run_study(JUDGED, lambda words, task: None) == 0
+    said = "the classifier that judges is being trained by another command: waiting for its end"
+    assert capsys.readouterr().out.count(said) == 1
+    assert (judge / "checkpoints/best.ckpt").stat().st_mtime_ns == before
+    assert records(place / "runs/gan_lr/smoke") == {"judge": "done"}
+
+
+def test_a_study_that_waits_for_a_judge_can_be_stopped(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = make_plan(split_words(JUDGED)).judge
+    assert judge is not None
+
+    def press(line: StudyLine, words: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StudyLine, "say", press)
+    with (
+        in_use(judge.folder, threading.Event()),
+        pytest.raises(Interrupted, match="interrupted: 2 of 2 runs are left to do; to go on: genlab train -m study="),
+    ):
+        run_study(JUDGED, lambda words, task: None)
 
 
 def test_killed_and_started_again_a_study_ends_as_one_left_alone(place: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from genlab.checks import refuse
-from genlab.run.lock import only_one
+from genlab.run.lock import only_one, waited_for
 from genlab.run.secrets import redacted
 from genlab.whole_file import is_part, whole_file
 
@@ -141,6 +141,14 @@ class RunFolder:
         with _refusing_unwritable(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         with only_one(self.path, "run_dir", "a run is being trained there now"):
+            yield
+
+    @contextmanager
+    def waited_for(self, say: Callable[[], object]) -> Iterator[None]:
+        """As :meth:`locked`, which may be entered within it; ``say`` is called before another's end is waited for."""
+        with _refusing_unwritable(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        with waited_for(self.path, say):
             yield
 
     def create(self, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """One process at a time in a folder: a lock that ends with the process, however that ends."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from genlab.checks import refuse
@@ -12,14 +13,18 @@ try:
 except ImportError:
     fcntl = None  # type: ignore[assignment]
 
+_WAITED_FOR: ContextVar[tuple[Path, ...]] = ContextVar("_WAITED_FOR", default=())
+"""The folders whose lock this thread of this process has by waiting."""
+
 
 @contextmanager
 def only_one(folder: Path, argument: str, what: str) -> Iterator[None]:
     """Keep every other process out of ``folder`` within the block, where the system has locks (Windows has not).
 
-    Raises ``ValueError`` naming ``argument`` while another process is there; ``what`` says what that one does.
+    Raises ``ValueError`` naming ``argument`` while another process is there; ``what`` says what that one does. Within
+    :func:`waited_for` the folder is this process's already.
     """
-    if fcntl is None:
+    if fcntl is None or folder.resolve() in _WAITED_FOR.get():
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -31,3 +36,28 @@ def only_one(folder: Path, argument: str, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)  # which unlocks it, as the end of the process does
+
+
+@contextmanager
+def waited_for(folder: Path, say: Callable[[], object]) -> Iterator[None]:
+    """As :func:`only_one`, but while another process is there ``say`` is called, and its end is waited for.
+
+    ``KeyboardInterrupt`` comes through while it waits.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        token = _WAITED_FOR.set((*_WAITED_FOR.get(), folder.resolve()))
+        try:
+            yield
+        finally:
+            _WAITED_FOR.reset(token)
+    finally:
+        os.close(descriptor)

@@ -52,20 +52,34 @@ def run_study(words: Sequence[str], launch: Launch) -> int:
 
 def _do(plan: Plan, typed: StudyWords, launch: Launch) -> None:
     """Run every job that is not done: those of classifiers first, for the others wait for them."""
-    with quick_imports():
-        from genlab.run.study_job import run_job
     pending = pending_jobs(plan)
     line = StudyLine(plan, pending, workers(typed.hydra))
     stopped = False
     with line.shown():
         while pending and pending[0].job is None:
             first, *pending = pending
-            ended = run_job(plan.folder, first.key)
-            why = f"{first.name}: {ended.reason} ({plan.job_file(first.key, 'log')})"
-            _stop_where(ended.state in ("failed", "interrupted"), ended.state, why, plan)
+            _classify(plan, first, line)
         if pending:
             stopped = _launch(plan, typed, launch, pending)
     _stop_where(stopped, "interrupted", _left(plan), plan)
+
+
+def _classify(plan: Plan, planned: PlannedJob, line: StudyLine) -> None:
+    """Do a classifier's job, after any other command that is at it: what that one has trained is taken.
+
+    Raises ``RuntimeError`` where it failed, and ``Interrupted``.
+    """
+    with quick_imports():
+        from genlab.run.study_job import run_job
+    waiting = f"{planned.name} is being trained by another command: waiting for its end ({planned.folder})"
+    try:
+        with RunFolder(planned.folder).waited_for(lambda: line.say(waiting)):
+            ended = run_job(plan.folder, planned.key)
+    except KeyboardInterrupt:
+        _stop_where(True, "interrupted", _left(plan), plan)
+        raise
+    why = f"{planned.name}: {ended.reason} ({plan.job_file(planned.key, 'log')})"
+    _stop_where(ended.state in ("failed", "interrupted"), ended.state, why, plan)
 
 
 def _left(plan: Plan) -> str:

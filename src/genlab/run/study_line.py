@@ -52,6 +52,10 @@ class StudyLine:
             self._end.set()
             drawing.join()
 
+    def say(self, words: str) -> None:
+        """Print a line of its own, above the one that is kept up to date."""
+        self.console.print(words, soft_wrap=True)
+
     def _draw(self) -> None:
         if not self.console.is_terminal:
             while not self._end.wait(EVERY):
