@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from genlab.run.study import run_study
+
 pytestmark = pytest.mark.minutes
 
 RAY = Path(sys.prefix) / "ray"
@@ -45,6 +47,36 @@ def test_ray_on_this_machine(tmp_path: Path) -> None:
         "+hydra.launcher.ray.init.include_dashboard=false",
     )
     check(tmp_path, study(tmp_path, *words, python_path=str(RAY)))
+
+
+SLURM = "hydra/launcher=submitit_slurm"
+
+
+@pytest.mark.parametrize(
+    ("words", "threads"),
+    [
+        ([SLURM, "hydra.launcher.cpus_per_task=8"], "8"),
+        ([SLURM, "hydra.launcher.cpus_per_task=${oc.env:CPUS}"], "6"),
+        ([SLURM], "1"),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], "2"),
+        (["hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=8"], "1"),
+        ([], None),
+    ],
+)
+def test_threads_of_a_run(
+    words: list[str], threads: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setenv("GENLAB_RUNS", str(tmp_path))
+    monkeypatch.setenv("CPUS", "6")
+    seen = []
+    for typed in (None, "3"):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if typed is not None:
+            monkeypatch.setenv("OMP_NUM_THREADS", typed)
+        run_study([*LR[2:], *words], lambda words, task: seen.append(os.environ.get("OMP_NUM_THREADS")))
+        assert os.environ.get("OMP_NUM_THREADS") == typed
+    assert seen == [threads, "3"]
 
 
 def test_a_launcher_that_is_not_there_is_named(tmp_path: Path) -> None:

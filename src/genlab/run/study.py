@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import hydra
 from omegaconf import DictConfig
 
 from genlab.checks import refuse
@@ -18,7 +19,7 @@ from genlab.run.outcome import Interrupted
 from genlab.run.quick_imports import quick_imports
 from genlab.run.study_line import StudyLine
 from genlab.run.study_measures import taken_otherwise
-from genlab.run.study_plan import Plan, PlannedJob, make_plan
+from genlab.run.study_plan import Plan, PlannedJob, composing, make_plan
 from genlab.run.study_records import is_done, read_record
 from genlab.run.study_words import StudyWords, split_words
 from genlab.studies.measured import Digests
@@ -161,10 +162,25 @@ def workers(hydra_words: Sequence[str]) -> int:
 
 
 def _threads(hydra_words: Sequence[str]) -> dict[str, str]:
-    """Threads divided among runs that go at once, unless the user has said how many."""
-    if (count := workers(hydra_words)) == 1 or "OMP_NUM_THREADS" in os.environ:
+    """Threads of a run, unless the user has said how many: this machine's are divided among runs that go at once.
+
+    A cluster's are as many as the CPUs that are asked for.
+    """
+    if "OMP_NUM_THREADS" in os.environ:
+        return {}
+    if "hydra/launcher=submitit_slurm" in hydra_words:
+        return {"OMP_NUM_THREADS": str(_cpus_per_task(hydra_words))}
+    if (count := workers(hydra_words)) == 1:
         return {}
     return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count))}
+
+
+def _cpus_per_task(hydra_words: Sequence[str]) -> int:
+    """The CPUs that Slurm is asked for, for each run; one where it is not told how many, as is its own default."""
+    words = [word for word in hydra_words if not word.startswith("-")]
+    with composing():
+        launcher = hydra.compose("train", overrides=words, return_hydra_config=True).hydra.launcher
+    return int(launcher.cpus_per_task or 1)
 
 
 def _stop_where(stopped: bool, state: str, why: str, plan: Plan) -> None:
