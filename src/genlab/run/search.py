@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from genlab.checks import refuse
 from genlab.reporting.sections import duration
+from genlab.run.artifacts import RunFolder
 from genlab.run.lock import only_one
 from genlab.run.outcome import Interrupted
 from genlab.run.pruning import PRUNED
@@ -137,7 +139,9 @@ def _train_classifiers(plan: Plan, console: Console) -> None:
     plan.write(earlier=True)
     for planned in pending_jobs(plan):
         console.print(f"before all trials: {planned.name}, in {planned.folder}", soft_wrap=True)
-        ended = run_job(plan.folder, planned.key)
+        waiting = partial(console.print, "another command is at it: waiting for its end")
+        with RunFolder(planned.folder).waited_for(waiting):
+            ended = run_job(plan.folder, planned.key)
         if ended.state == "interrupted":
             raise Interrupted(f"interrupted in {planned.name}; the same command goes on")
         if ended.state != "done":
