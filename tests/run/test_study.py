@@ -144,6 +144,8 @@ def test_a_run_that_is_to_be_measured_otherwise_is_measured_again_and_not_traine
     weights, result = run / "checkpoints/last.ckpt", run / "evaluation/valid_words.json"
     before = weights.stat().st_mtime_ns, json.loads(result.read_text())
     assert "1 of them done before" in genlab(*words).out
+    dry = genlab(*words, "evaluators.valid_words.temperature=0.5", "dry_run=true")
+    assert "1 of 1 runs to do: about 0.0 s of training" in dry.out
     again = genlab(*words, "evaluators.valid_words.temperature=0.5")
     assert again.code == 0
     assert "0 of them done before" in again.out

@@ -102,7 +102,7 @@ def pending_jobs(plan: Plan, clear: bool = True) -> list[PlannedJob]:
 
 
 def _is_done(plan: Plan, planned: PlannedJob, judges: Digests) -> bool:
-    measured = measured_by(plan.definition, planned.config, judges)
+    measured = measured_by(plan.definition, planned.config, {} if planned.job is None else judges)
     if not is_done(plan.folder, planned.key, planned.identity, planned.folder, measured):
         return False
     return planned.job is None or not taken_otherwise(planned.folder, plan.definition, planned.config, judges)

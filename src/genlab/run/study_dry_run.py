@@ -18,6 +18,7 @@ from genlab.run.identity import identity, read_fast
 from genlab.run.study import pending_jobs
 from genlab.run.study_plan import Plan, PlannedJob, compose_run, composing, runs_root
 
+THERE = "there, to be measured"
 TRIED = 3.0
 """Seconds that a model is trained for where no run like it has been done here."""
 
@@ -44,8 +45,8 @@ def show(plan: Plan) -> None:
         if kind not in costs:
             costs[kind] = cost(planned, known)
         seconds = costs[kind].pace * (iterations := iterations_of(planned.config, costs[kind]))
-        total += seconds if planned.key in pending else 0.0
-        state = ("there, to be measured" if _is_there(planned) else "to do") if planned.key in pending else "done"
+        state = "done" if planned.key not in pending else THERE if _is_there(planned) else "to do"
+        total += seconds if state == "to do" else 0.0
         table.add_row(planned.name, f"{costs[kind].parameters:,}", f"{iterations:,}", duration(seconds), state)
     console = Console(highlight=False)
     console.print(table)

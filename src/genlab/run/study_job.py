@@ -134,13 +134,14 @@ def _recorded(
     folder: Path, key: str, config: dict[str, Any], plan: Mapping[str, Any], state: str, reason: str, began: float
 ) -> Ended:
     seconds = round(time.monotonic() - began, 3)
+    judges = {} if key in plan["classifiers"] else judge_digests(folder, plan)
     record = {
         "state": state,
         "reason": reason,
         "seconds": seconds,
         "run": config["run_dir"],
         "identity": identity(config),
-        "measured": measured_by(plan["definition"], config, judge_digests(folder, plan)),
+        "measured": measured_by(plan["definition"], config, judges),
         "process": os.getpid(),
     }
     write_json(job_file(folder, key, "json"), record)
