@@ -24,6 +24,10 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "Adagrad": partial(Adagrad, lr=0.05, eps=1e-4, weight_decay=0.01),
     "Adam": partial(Adam, lr=0.01, betas=(0.8, 0.95), eps=1e-4, weight_decay=0.01),
     "AdamW": partial(AdamW, lr=0.01, betas=(0.8, 0.95), eps=1e-4, weight_decay=0.3),
+    # As the configs have them. They go through memory without looking at strides.
+    "Adam, fused": partial(Adam, lr=0.01, betas=(0.8, 0.95), eps=1e-4, weight_decay=0.01, fused=True),
+    "AdamW, fused": partial(AdamW, lr=0.01, betas=(0.8, 0.95), eps=1e-4, weight_decay=0.3, fused=True),
+    "SGD, fused": partial(SGD, lr=0.2, momentum=0.9, fused=True),
 }
 TOLERANCE = {torch.float64: {"rtol": 1e-9, "atol": 1e-11}, torch.float32: {"rtol": 2e-3, "atol": 2e-4}}
 

@@ -53,6 +53,12 @@ def test_other_values_are_refused(options: dict[str, Any], said: str) -> None:
         LastCheckpoint("last.ckpt", **options)
 
 
+@pytest.mark.parametrize("path", ["", ".", "/", 3, None])
+def test_a_path_that_names_no_file_is_refused(path: Any) -> None:
+    with pytest.raises(ValueError, match=r"^`path` must name a file; got .* \(callbacks.last.path\)$"):
+        LastCheckpoint(path)
+
+
 @pytest.mark.parametrize("where", ["_draw_curves", "_end"])
 def test_a_run_that_is_ended_after_its_last_step_lacks_nothing_when_it_goes_on(
     where: str, genlab: Any, tiny: Any, place: Path, monkeypatch: pytest.MonkeyPatch

@@ -107,7 +107,8 @@ class CharRnn(nn.Module):
             nothing = torch.zeros_like(caches[index].h_all[0])
             grads: Gradients = self.cell.backward(dy_TBH, nothing, caches[index])
             for name, grad in zip(Layer._fields, grads.layer, strict=True):
-                self.rnn.get_parameter(f"{name}_l{index}").grad = grad
+                # As its parameter lies in memory: fused optimisers go through both without looking at strides.
+                self.rnn.get_parameter(f"{name}_l{index}").grad = grad.contiguous()
             if grads.x is not None:
                 mask = masks[index]
                 dy_TBH = grads.x if mask is None else grads.x * mask

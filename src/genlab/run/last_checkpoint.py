@@ -19,10 +19,12 @@ class LastCheckpoint(Callback):
     Before a step, for the validation that may follow the step before it is over then: a run that goes on repeats
     none of its figures and lacks none. ``every_pass`` may be switched off where passes take less time than a save.
     Every checkpoint carries the newest figures, ``figures``: a run that goes on and has nothing left to do knows them.
-    Raises ``ValueError`` for other values than a number above 0, and true or false.
+    Raises ``ValueError`` for a path that names no file, and for other values than a number above 0, and true or false.
     """
 
     def __init__(self, path: str | Path, every_seconds: float = 30.0, every_pass: bool = True) -> None:
+        if not (isinstance(path, str | Path) and Path(path).name):
+            raise refuse("path", "name a file", path, "callbacks.last.path")
         self.path = Path(path)
         self.every_seconds = positive("every_seconds", every_seconds, "callbacks.last.every_seconds")
         if not isinstance(every_pass, bool):

@@ -31,7 +31,7 @@ def is_as_asked(result: object, checkpoint: str, settings: Mapping[str, Any] | N
 
     A result that nothing was judged for names no judge and is by any.
     """
-    if not isinstance(result, Mapping) or result.get("checkpoint") != checkpoint:
+    if not isinstance(result, Mapping) or result.get("checkpoint", checkpoint) != checkpoint:
         return False
     if settings is not None and result.get("settings") != dict(settings):
         return False
