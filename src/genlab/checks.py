@@ -8,6 +8,7 @@ import difflib
 import math
 from collections.abc import Collection, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 
 
 def refuse(name: str, rule: str, value: object, path: str) -> ValueError:
@@ -47,6 +48,13 @@ def in_range(
     if not (above and below):
         raise refuse(name, f"be a number in {interval}", value, path)
     return number
+
+
+def file_named(name: str, value: object, path: str) -> Path:
+    """Return ``value`` as a path if it names a file, which need not be there."""
+    if not isinstance(value, str | Path) or not Path(value).name:
+        raise refuse(name, "name a file", value, path)
+    return Path(value)
 
 
 def one_of(name: str, value: object, choices: Collection[str], path: str) -> str:

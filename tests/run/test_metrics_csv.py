@@ -60,6 +60,12 @@ def test_what_came_after_the_checkpoint_and_half_a_line_are_cut_off(path: Path, 
     assert path.read_text() == "step,a,b\n10,1,2\n20,3,\n30,7,\n"
 
 
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_path_that_names_no_file_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match=r"^`path` must name a file; got '.*' \(logger.csv.path\)$"):
+        MetricsCsv(path)
+
+
 def test_an_empty_file_is_gone_on_with(path: Path) -> None:
     path.touch()
     logger = MetricsCsv(path)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from genlab.checks import positive, refuse
+from genlab.checks import file_named, positive, refuse
 from genlab.processes import any_says
 from genlab.run.metrics_csv import MetricsCsv
 
@@ -23,9 +23,7 @@ class LastCheckpoint(Callback):
     """
 
     def __init__(self, path: str | Path, every_seconds: float = 30.0, every_pass: bool = True) -> None:
-        if not (isinstance(path, str | Path) and Path(path).name):
-            raise refuse("path", "name a file", path, "callbacks.last.path")
-        self.path = Path(path)
+        self.path = file_named("path", path, "callbacks.last.path")
         self.every_seconds = positive("every_seconds", every_seconds, "callbacks.last.every_seconds")
         if not isinstance(every_pass, bool):
             raise refuse("every_pass", "be true or false", every_pass, "callbacks.last.every_pass")

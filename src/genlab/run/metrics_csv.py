@@ -13,18 +13,20 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from genlab.checks import file_named
 from genlab.run.artifacts import write_text
 
 
 class MetricsCsv(Logger):
     """One row an iteration at which something was logged; the first column is ``step``, the iteration.
 
-    The header grows as new quantities come; a cell is empty where a quantity was not logged.
+    The header grows as new quantities come; a cell is empty where a quantity was not logged. Raises ``ValueError`` for
+    a path that names no file.
     """
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
-        self.path = Path(path)
+        self.path = file_named("path", path, "logger.csv.path")
         self._columns = ["step"]
         self._rows: list[dict[str, str]] = []
         self._written = 0
