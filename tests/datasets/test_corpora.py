@@ -21,7 +21,7 @@ def load(text: Path | str, root: Path = Path("nowhere")) -> Text:
     return load_text(text=str(text), corpus=None, root=root)
 
 
-def refused(call: Callable[[], object], *parts: str) -> None:
+def assert_refused(call: Callable[[], object], *parts: str) -> None:
     with pytest.raises(ValueError, match="must") as error:
         call()
     message = str(error.value)
@@ -64,7 +64,7 @@ def test_the_default_corpus_does_not_depend_on_the_order_of_topics(monkeypatch: 
 
 def test_a_python_without_its_documentation_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pydoc_data", None)
-    refused(
+    assert_refused(
         lambda: load_text(text=None, corpus="python_docs", root=Path()),
         "pydoc_data",
         "data.text",
@@ -137,34 +137,34 @@ def test_a_text_wins_over_a_corpus(tmp_path: Path) -> None:
 def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "shakespeare.txt").write_text("x")
     wrong = tmp_path / "shakespear.txt"
-    refused(lambda: load(wrong), repr(str(wrong)), "data.text; did you mean shakespeare.txt?")
+    assert_refused(lambda: load(wrong), repr(str(wrong)), "data.text; did you mean shakespeare.txt?")
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    refused(lambda: load(tmp_path / "none" / "a.txt"), f"there is no folder {str(tmp_path / 'none')!r}")
+    assert_refused(lambda: load(tmp_path / "none" / "a.txt"), f"there is no folder {str(tmp_path / 'none')!r}")
 
 
 def test_a_text_given_in_place_of_a_path_is_refused() -> None:
-    refused(lambda: load("To be or not to be. " * 400), "a file, a folder or a glob that exists")
-    refused(lambda: load("a\0b"), "a file, a folder or a glob that exists")
+    assert_refused(lambda: load("To be or not to be. " * 400), "a file, a folder or a glob that exists")
+    assert_refused(lambda: load("a\0b"), "a file, a folder or a glob that exists")
 
 
 @pytest.mark.parametrize("text", ["", " "])
 def test_no_name_is_not_the_current_folder(text: str) -> None:
-    refused(lambda: load(text), f"got {text!r} (data.text)")
+    assert_refused(lambda: load(text), f"got {text!r} (data.text)")
 
 
 def test_a_folder_or_glob_without_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("x")
-    refused(lambda: load(tmp_path), "*.txt", "folder/**/*.md", "(data.text)")
-    refused(lambda: load(tmp_path / "*.rst"), "match at least one file", "*.rst", "(data.text)")
+    assert_refused(lambda: load(tmp_path), "*.txt", "folder/**/*.md", "(data.text)")
+    assert_refused(lambda: load(tmp_path / "*.rst"), "match at least one file", "*.rst", "(data.text)")
 
 
 @pytest.mark.parametrize("content", [b"", b" \r\n\t\n", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.txt").write_bytes(content)
-    refused(lambda: load(tmp_path / "a.txt"), "not be empty", "a.txt", "(data.text)")
-    refused(lambda: load(tmp_path), "not be empty", "(data.text)")
+    assert_refused(lambda: load(tmp_path / "a.txt"), "not be empty", "a.txt", "(data.text)")
+    assert_refused(lambda: load(tmp_path), "not be empty", "(data.text)")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_what_is_not_utf8_is_refused_at_its_byte(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "a.txt").write_text("good")
     (tmp_path / "b.txt").write_bytes(content)
-    refused(lambda: load(tmp_path), reason, str(tmp_path / "b.txt"), "(data.text)")
+    assert_refused(lambda: load(tmp_path), reason, str(tmp_path / "b.txt"), "(data.text)")
 
 
 def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,27 +188,29 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
     (tmp_path / "a.txt").write_text("x")
     monkeypatch.setattr(Path, "read_bytes", denied)
-    refused(lambda: load(tmp_path / "a.txt"), "Permission denied", str(tmp_path / "a.txt"), "(data.text)")
+    assert_refused(lambda: load(tmp_path / "a.txt"), "Permission denied", str(tmp_path / "a.txt"), "(data.text)")
 
 
 def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")  # reading it would wait for ever
-    refused(lambda: load(tmp_path / "pipe.txt"), "a file, a folder or a glob")
-    refused(lambda: load(tmp_path), "*.txt")
+    assert_refused(lambda: load(tmp_path / "pipe.txt"), "a file, a folder or a glob")
+    assert_refused(lambda: load(tmp_path), "*.txt")
 
 
 def test_an_unknown_corpus_names_the_nearest(tmp_path: Path) -> None:
-    refused(
+    assert_refused(
         lambda: load_text(text=None, corpus="tiny_shakspeare", root=tmp_path),
         "`corpus` must be one of python_docs, tiny_shakespeare",
         "did you mean tiny_shakespeare?",
         "data.corpus",
     )
-    refused(lambda: fetch("shakespeare", tmp_path), "tiny_shakespeare")
+    assert_refused(lambda: fetch("shakespeare", tmp_path), "tiny_shakespeare")
 
 
 def test_neither_text_nor_corpus_is_refused(tmp_path: Path) -> None:
-    refused(lambda: load_text(text=None, corpus=None, root=tmp_path), "data.text", "(data.corpus)", "python_docs")
+    assert_refused(
+        lambda: load_text(text=None, corpus=None, root=tmp_path), "data.text", "(data.corpus)", "python_docs"
+    )
 
 
 def test_a_named_corpus_is_read_from_the_data_root(tmp_path: Path, play: Corpus) -> None:
@@ -223,7 +225,7 @@ def test_a_named_corpus_is_read_from_the_data_root(tmp_path: Path, play: Corpus)
 @pytest.mark.parametrize("download", [False, True])
 def test_a_damaged_corpus_is_refused(tmp_path: Path, play: Corpus, content: bytes, download: bool) -> None:
     path = put(tmp_path, content)
-    refused(
+    assert_refused(
         lambda: load_text(text=None, corpus="play", root=tmp_path, download=download),
         str(path),
         play.sha256,
@@ -240,7 +242,7 @@ def test_an_absent_corpus_says_how_to_get_it_and_is_not_downloaded(
         raise AssertionError("a download nobody asked for")
 
     monkeypatch.setattr(corpora, "fetch_file", never)
-    refused(
+    assert_refused(
         lambda: load_text(text=None, corpus="play", root=tmp_path),
         str(tmp_path / "text" / "play.txt"),
         "genlab fetch corpus=play",

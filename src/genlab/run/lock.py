@@ -24,18 +24,15 @@ def only_one(folder: Path, argument: str, what: str) -> Iterator[None]:
     Raises ``ValueError`` naming ``argument`` while another process is there; ``what`` says what that one does. Within
     :func:`waited_for` the folder is this process's already.
     """
-    if fcntl is None or folder.resolve() in _WAITED_FOR.get():
+    if folder.resolve() in _WAITED_FOR.get():
         yield
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise refuse(argument, f"not be in use: {what}", str(folder), argument) from None
+
+    def refuse_it(descriptor: int) -> None:
+        raise refuse(argument, f"not be in use: {what}", str(folder), argument) from None
+
+    with _held(folder, refuse_it):
         yield
-    finally:
-        os.close(descriptor)  # which unlocks it, as the end of the process does
 
 
 @contextmanager
@@ -44,6 +41,22 @@ def waited_for(folder: Path, say: Callable[[], object]) -> Iterator[None]:
 
     ``KeyboardInterrupt`` comes through while it waits.
     """
+
+    def wait(descriptor: int) -> None:
+        say()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    with _held(folder, wait):
+        token = _WAITED_FOR.set((*_WAITED_FOR.get(), folder.resolve()))
+        try:
+            yield
+        finally:
+            _WAITED_FOR.reset(token)
+
+
+@contextmanager
+def _held(folder: Path, where_taken: Callable[[int], None]) -> Iterator[None]:
+    """Hold the lock of ``folder``; ``where_taken`` is handed its descriptor while another process has it."""
     if fcntl is None:
         yield
         return
@@ -52,12 +65,7 @@ def waited_for(folder: Path, say: Callable[[], object]) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        token = _WAITED_FOR.set((*_WAITED_FOR.get(), folder.resolve()))
-        try:
-            yield
-        finally:
-            _WAITED_FOR.reset(token)
+            where_taken(descriptor)
+        yield
     finally:
-        os.close(descriptor)
+        os.close(descriptor)  # which unlocks it, as the end of the process does
