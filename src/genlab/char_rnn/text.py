@@ -4,6 +4,7 @@ import re
 import string
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -23,6 +24,7 @@ _WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")
 _INSIDE_SENTENCE = re.compile(r"(?<=[A-Za-z0-9,;] )[A-Z][a-z]+(?:'[a-z]+)*")
 
 
+@lru_cache(maxsize=1)  # the runs of a sweep read one text
 def to_ascii(text: str) -> str:
     r"""Transliterate ``text`` to ASCII and keep only the characters of ``string.printable``; case is kept.
 
@@ -100,7 +102,8 @@ def _some(characters: list[str]) -> list[str]:
     return [*characters[:_SHOWN], f"and {rest} more"] if rest > 0 else characters
 
 
-def frequent_names(text: str, count: int = 8, min_length: int = 4) -> list[str]:
+@lru_cache(maxsize=1)
+def frequent_names(text: str, count: int = 8, min_length: int = 4) -> tuple[str, ...]:
     """The ``count`` most frequent proper names of ``text`` (ASCII), most frequent first, ties in ASCII order.
 
     A name is a word ``Xxxx`` of at least ``min_length`` letters that stands capitalised inside a sentence
@@ -116,7 +119,7 @@ def frequent_names(text: str, count: int = 8, min_length: int = 4) -> list[str]:
         for name, seen in inside.items()
         if name.isalpha() and len(name) >= min_length and seen > words[name.lower()]
     ]
-    return sorted(names, key=lambda name: (-words[name], name))[:count]
+    return tuple(sorted(names, key=lambda name: (-words[name], name))[:count])
 
 
 def _without_possessive(word: str) -> str:

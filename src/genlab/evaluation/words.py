@@ -7,6 +7,7 @@ capital tells where a word stands (or who speaks: ``KING``) and not how it is sp
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")
 _CUT_OFF = re.compile(r"[A-Za-z]'?\Z")
@@ -25,6 +26,7 @@ def whole_words(text: str) -> list[str]:
     return words(text)[:-1] if _CUT_OFF.search(text) else words(text)
 
 
+@lru_cache(maxsize=2)  # of the training text alone and with the held-out text: the runs of a sweep share both
 def lexicon(*texts: str) -> frozenset[str]:
     """The different words of all ``texts``."""
     return frozenset(word for text in texts for word in words(text))

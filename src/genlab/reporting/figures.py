@@ -4,8 +4,11 @@ import io
 from pathlib import Path
 from textwrap import fill
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 
 from genlab.reporting.sheets import noted, png_text, write_whole
@@ -46,12 +49,39 @@ def small_png(figure: Figure, colours: int = PALETTE_COLOURS) -> bytes:
     """
     if noted():
         figure.supxlabel(fill(noted(), NOTE_WIDTH), x=0.01, ha="left", fontsize=6, color=INK)
-    full = io.BytesIO()
-    figure.savefig(full, format="png", dpi=DPI)
     small = io.BytesIO()
-    with Image.open(full) as image:
-        image.convert("RGB").quantize(colours).save(small, format="png", optimize=True, pnginfo=png_text())
+    in_palette(_pixels(figure), colours).save(small, format="png", pnginfo=png_text())
     return small.getvalue()
+
+
+def in_palette(pixels: NDArray[np.uint8], colours: int) -> Image.Image:
+    """Opaque RGBA ``pixels`` (H, W, 4) in at most ``colours`` of them, the upper left one's kept as it is.
+
+    That is a figure's background and most of what there is. The others' palette is a median cut with a step of k-means
+    over the different colours, each by the root of its number of pixels: a single dot keeps its own beside long lines.
+    """
+    whole = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
+    background = whole[0, 0]
+    rest = whole != background
+    different, places, counts = np.unique(np.append(whole[rest], background), return_inverse=True, return_counts=True)
+    rgb = different.view(np.uint8).reshape(-1, 4)[:, :3]
+    times = np.ceil(np.sqrt(counts)).astype(np.intp)
+    drawn = Image.fromarray(np.repeat(rgb, times, axis=0)[None]).quantize(colours - 1, kmeans=1)
+    chosen = np.asarray(drawn)[0, np.cumsum(times) - 1]  # of each different colour, which of the palette's
+    palette = drawn.getpalette() or []
+    indices = np.full(whole.shape, len(palette) // 3, dtype=np.uint8)
+    indices[rest] = chosen[places[:-1]]
+    picture = Image.fromarray(indices, mode="P")
+    picture.putpalette([*palette, *pixels[0, 0, :3].tolist()])
+    return picture
+
+
+def _pixels(figure: Figure) -> NDArray[np.uint8]:
+    """``figure`` drawn on RGBA pixels (H, W, 4), as ``savefig`` draws it, without packing and unpacking a file."""
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
 
 
 def write_figure(figure: Figure, path: Path, colours: int = PALETTE_COLOURS) -> Path:
