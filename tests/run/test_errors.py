@@ -27,6 +27,8 @@ REFUSED = {
     "train ++model.hiddensize=3": "model.hiddensize: no such key; did you mean model.hidden_size?",
     "train +model.hidden_size=3": "model.hidden_size is there already: write model.hidden_size=..., without the +",
     "train ~model.foo": "model.foo: no such key",
+    "train optimizer={lr:0.1,beats:1}": "optimizer.beats: no such key; did you mean optimizer.betas?",
+    "train hydra.job.num=first": "hydra.job.num: Value 'first' of type 'str' could not be converted to Integer",
     "train callbacks.progress.plain_seconds=1": "no such key; to add it: +callbacks.progress.plain_seconds=...",
     # options of groups
     "train optimizer=adamm": "optimizer=adamm: no such option; did you mean adam? (there are: adagrad, adam,",

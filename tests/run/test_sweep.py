@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.plugins.sweeper import Sweeper
 
 from genlab.run import train
 from genlab.run.outcome import Interrupted
@@ -37,6 +39,42 @@ def test_a_failed_run_does_not_stop_the_others(genlab, tiny, place: Path) -> Non
     reason = "`hidden_size` must be an integer >= 1; got -1 (model.hidden_size)"
     assert answer.err == f"genlab train: {reason}\nfailed: model.hidden_size=-1: {reason}\n"
     assert answer.out.endswith("--- 1 of 2 runs done\n")
+
+
+@pytest.mark.parametrize("swept", [{"seed": "range(4)"}, {"model__hidden_size": "4,8", "optimizer": "adam,sgd"}])
+def test_a_config_is_composed_once_for_each_run(
+    genlab, tiny, place: Path, monkeypatch: pytest.MonkeyPatch, swept: dict[str, str]
+) -> None:
+    """Hydra would compose all of them before the first run as well."""
+    composed = []
+    load = ConfigLoaderImpl.load_sweep_config
+    validate = Sweeper.validate_batch_is_legal
+
+    def counted(self, *args, **kwargs):
+        composed.append(args or kwargs)
+        return load(self, *args, **kwargs)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counted)
+    answer = genlab("train", "-m", *tiny(trainer__max_steps=2, **swept))
+    assert (answer.code, len(composed)) == (0, 4), answer
+    assert Sweeper.validate_batch_is_legal is validate
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (["optimizer=adam,sgd", "experiment=char_rnn,char_rnn_reference", "optimizer.betas=[0.9,0.99]"], "betas"),
+        (["optimizer={lr:0.1},{lr:0.1,bogus:1}", "seed=1,2"], "bogus"),
+        (["seed=1,2", "optimizer.bogus=1,2"], "bogus"),
+    ],
+)
+def test_what_cannot_be_composed_is_refused_before_the_first_run(
+    genlab, tiny, place: Path, words: list[str], key: str
+) -> None:
+    answer = genlab("train", "-m", *words, *[word for word in tiny() if not word.startswith("experiment=")])
+    assert (answer.code, list(place.iterdir())) == (2, [])
+    assert len(answer.err.splitlines()) == 1
+    assert key in answer.err
 
 
 def test_a_swept_experiment_gives_each_its_own_folder(genlab, tiny, place: Path) -> None:

@@ -68,9 +68,10 @@ def _bad_key(error: ConfigCompositionException, verb: str, words: Sequence[str])
     if there := re.search(r"Could not append to config\. An item is already at '([^']+)'", text):
         return f"{there[1]} is there already: write {there[1]}=..., without the +"
     found = re.search(r"(?:override|delete from config\.|delete) '([^']+)'", text)
+    cause, where = error.__cause__, getattr(error.__cause__, "full_key", None)
     if not found:
-        return _flat(text)
-    key = found[1].partition("@")[0]
+        return f"{where}: {str(cause).splitlines()[0]}" if where else _flat(text)
+    key = where or found[1].partition("@")[0]  # of a typed mapping the key within it
     hint = nearest_key(_compose_without(verb, words, found[1]), key, _group_names())
     return f"{key}: no such key{hint} (genlab {verb} --cfg job shows all keys)"
 

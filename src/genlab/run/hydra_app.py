@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from importlib import import_module
 from types import ModuleType
@@ -21,7 +22,7 @@ from genlab.run.outcome import Interrupted, Outcome, Stop, say
 from genlab.run.quick_imports import quick_imports
 from genlab.run.secrets import redacted, refuse_secret_words
 from genlab.run.study_words import names_a_study
-from genlab.run.sweep import Sweep, check_sweep
+from genlab.run.sweep import Sweep, check_sweep, composed_beforehand
 
 Task = Callable[[DictConfig], Outcome]
 
@@ -57,7 +58,9 @@ def _run(verb: str, words: Sequence[str], sweep: Sweep) -> int:
     if is_sweep(words):
         sweep.count, sweep.folder = check_sweep(verb, words)
         sweep.forget()
-        _under_hydra(verb, [*words, f"hydra.sweep.dir={quoted(str(sweep.folder))}"], partial(_one_of_many, verb, sweep))
+        words = [*words, f"hydra.sweep.dir={quoted(str(sweep.folder))}"]
+        with nullcontext() if sweep.count is None else composed_beforehand():
+            _under_hydra(verb, words, partial(_one_of_many, verb, sweep))
         return sweep.summary()
     errors: list[BaseException] = []
     _under_hydra(verb, words, partial(_one, verb, errors))

@@ -22,6 +22,7 @@ from genlab.run.study_measures import taken_otherwise
 from genlab.run.study_plan import Plan, PlannedJob, composing, make_plan
 from genlab.run.study_records import is_done, read_record
 from genlab.run.study_words import StudyWords, split_words
+from genlab.run.sweep import composed_beforehand
 from genlab.studies.measured import Digests
 
 Launch = Callable[[Sequence[str], Callable[[DictConfig], object]], None]
@@ -130,7 +131,8 @@ def _launch(plan: Plan, typed: StudyWords, launch: Launch, pending: Sequence[Pla
     before = dict(os.environ)
     os.environ.update(_threads(typed.hydra))
     try:
-        launch(["-m", *flags, *words], task)
+        with composed_beforehand():  # the runs' configs, when they were planned
+            launch(["-m", *flags, *words], task)
     except KeyboardInterrupt:
         return True
     finally:

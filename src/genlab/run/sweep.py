@@ -1,9 +1,11 @@
 """A sweep: says which run is going, keeps a failed one from taking the others with it, and sums up at the end."""
 
+import itertools
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 
@@ -12,6 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.plugins.sweeper import Sweeper
 from omegaconf import DictConfig
 
 from genlab.run.artifacts import write_json
@@ -28,23 +31,41 @@ RECORDS = ".sweep"
 def check_sweep(verb: str, words: Sequence[str]) -> tuple[int | None, Path]:
     """The number of runs that ``words`` ask for, None where only the sweeper knows, and the sweep's folder.
 
-    Raises what a run would raise for a wrong key or option, before the sweep's folder is made: every option of a
-    group is tried, and the first value of every other key.
+    Raises what a run would raise for a wrong key or option, before the sweep's folder is made: every combination of
+    groups' options is tried, and of every other key the first value, for another one cannot keep a config from being
+    composed.
     """
     typed = [word for word in words if "=" in word or word.startswith("~")]
     parsed = OverridesParser.create().parse_overrides(typed)
     values = [_values(override) for override in parsed]
-    tries = max((len(each) for override, each in zip(parsed, values, strict=True) if _is_group(override)), default=1)
+    tried = [each if _may_differ(key, each) else each[:1] for key, each in zip(parsed, values, strict=True)]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        for number in range(tries):
-            overrides = [each[min(number, len(each) - 1)] for each in values if each]
-            cfg = hydra.compose(verb, overrides=overrides, return_hydra_config=True)
+        for overrides in itertools.product(*filter(None, tried)):
+            cfg = hydra.compose(verb, overrides=list(overrides), return_hydra_config=True)
             refuse_added_keys(cfg, overrides)
             if "name" in cfg:  # a part of the sweep's folder, which is made before the first run looks at its config
                 refuse_name(cfg.name)
     counted = str(cfg.hydra.sweeper._target_).endswith(".BasicSweeper") and not cfg.hydra.sweeper.get("params")
     return math.prod(map(len, values)) if counted else None, Path(str(cfg.hydra.sweep.dir)).absolute()
+
+
+@contextmanager
+def composed_beforehand() -> Iterator[None]:
+    """Within it a sweeper of Hydra's starts at once: that every run's config can be composed is known already.
+
+    Otherwise it composes them all, one after the other, before the first run begins.
+    """
+    validate = Sweeper.validate_batch_is_legal
+    Sweeper.validate_batch_is_legal = _take_for_legal  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        Sweeper.validate_batch_is_legal = validate  # type: ignore[method-assign]
+
+
+def _take_for_legal(sweeper: Sweeper, batch: Sequence[Sequence[str]]) -> None:
+    """In the place of ``Sweeper.validate_batch_is_legal``."""
 
 
 def _values(override: Override) -> list[str]:
@@ -56,8 +77,12 @@ def _values(override: Override) -> list[str]:
     return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
 
 
-def _is_group(override: Override) -> bool:
-    return (config_dir() / override.key_or_group).is_dir()
+def _may_differ(override: Override, values: Sequence[str]) -> bool:
+    """Whether one value may be composed and another not: options, parts of a config, what Hydra's own config types."""
+    key = override.key_or_group
+    if (config_dir() / key).is_dir() or key.startswith("hydra."):
+        return True
+    return any(value.partition("=")[2].startswith(("{", "[")) for value in values)
 
 
 class Sweep:
