@@ -4,9 +4,11 @@ import ctypes
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from genlab.run import evaluate
 from genlab.run.allocator import keep_freed_memory
 
 IS_GLIBC = platform.libc_ver()[0] == "glibc"
@@ -71,3 +73,21 @@ def test_it_says_whether_the_library_has_obeyed(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(ctypes, "CDLL", Library)
     assert keep_freed_memory() is all(answers)
     assert asked[0] == (-4, 0), "no request is served by a mapping of its own"
+
+
+@pytest.mark.parametrize(
+    ("asked", "of_the_run", "kept"), [(None, None, 1), (None, False, 0), (True, False, 1), (False, True, 0)]
+)
+def test_an_evaluation_does_as_its_run_unless_it_is_told_otherwise(
+    genlab, trained: Path, monkeypatch: pytest.MonkeyPatch, asked: bool | None, of_the_run: bool | None, kept: int
+) -> None:
+    calls = []
+    monkeypatch.setattr(evaluate, "keep_freed_memory", lambda: calls.append(1))
+    file = trained / "config.yaml"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("keep_memory:")]
+    file.write_text(
+        "\n".join([*lines, *([] if of_the_run is None else [f"keep_memory: {str(of_the_run).lower()}"]), ""])
+    )
+    word = "null" if asked is None else str(asked).lower()
+    answer = genlab("evaluate", f"run={trained}", "only=bits_per_char", f"keep_memory={word}")
+    assert (answer.code, len(calls)) == (0, kept), answer

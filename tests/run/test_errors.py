@@ -160,6 +160,7 @@ REFUSED = {
     # reading runs
     "evaluate run=absent": "`run` must be a run's folder; got 'absent', which has no config.yaml (run)",
     "evaluate run=TRAINED only=bits": "`only` must be one of bits_per_char,",
+    "evaluate run=TRAINED keep_memory=3": "`keep_memory` must be true, false or null; got 3 (keep_memory)",
     "evaluate run=TRAINED checkpoint=first": "`checkpoint` must be one of best, last; got 'first' (checkpoint)",
     "sample run=TRAINED temperature=0": "`temperature` must be a finite number > 0; got 0 (temperature)",
     "sample run=TRAINED temperature=[0.5,abc]": "`temperature` must be a finite number > 0; got 'abc' (temperature)",

@@ -14,6 +14,7 @@ from genlab.reporting.curves import draw_curves
 from genlab.reporting.judgements import draw_figures
 from genlab.reporting.runs import read_run
 from genlab.reporting.sheets import noting
+from genlab.run.allocator import keep_freed_memory
 from genlab.run.artifacts import write_json
 from genlab.run.bench import Bench
 from genlab.run.mirror import mirror_results
@@ -29,6 +30,8 @@ def main(cfg: DictConfig, bench: Bench | None = None) -> Outcome:
     checkpoint or the data is not what the run says it is.
     """
     trained = load_trained(str(cfg.run), cfg.checkpoint)
+    if keeps_memory(cfg.keep_memory, trained.config):
+        keep_freed_memory()
     evaluators = chosen(cfg.get("evaluators") or trained.config.evaluators, cfg.only)
     bench = bench or Bench()
     against, data_sha256 = bench.data_of(trained)
@@ -51,6 +54,17 @@ def main(cfg: DictConfig, bench: Bench | None = None) -> Outcome:
         mirror_results(trained.folder, cfg.logger)
     print(f"done: genlab report runs={trained.folder}")
     return Outcome("done", trained.folder)
+
+
+def keeps_memory(asked: object, config: DictConfig) -> bool:
+    """Whether freed memory is kept: as ``asked`` for here or, by None, in the run's own config, where it is by default.
+
+    Raises ``ValueError`` for what is neither.
+    """
+    keep = config.get("keep_memory", True) if asked is None else asked
+    if not isinstance(keep, bool):
+        raise refuse("keep_memory", "be true, false or null", keep, "keep_memory")
+    return keep
 
 
 def _are_newer(figures: Path, metrics: Path) -> bool:
