@@ -6,8 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import nnls
-from scipy.stats import chisquare, entropy
 from torch import Tensor
 
 from genlab.evaluation.image_data import ImageData, Scored
@@ -42,6 +40,8 @@ def chi_square(counts: Counts, prior: Floats) -> dict[str, Any]:
         return {"chi_square": None, "degrees_of_freedom": degrees, "p_value": 0.0}
     if not degrees:
         return {"chi_square": 0.0, "degrees_of_freedom": 0, "p_value": 1.0}
+    from scipy.stats import chisquare  # here, for it takes a while to load, and every run of a GAN names this measure
+
     statistic, p_value = chisquare(counts[possible], prior[possible] * counts.sum())
     return {"chi_square": float(statistic), "degrees_of_freedom": degrees, "p_value": float(p_value)}
 
@@ -62,6 +62,8 @@ def corrected_counts(counts: Counts, confusion: Floats) -> Floats:
 
     The nearest in least squares that has no count below 0, scaled to the same total.
     """
+    from scipy.optimize import nnls  # here, as above
+
     true = nnls(confusion.T, counts.astype(np.float64))[0]
     corrected: Floats = true * counts.sum() / true.sum()
     return corrected
@@ -80,6 +82,8 @@ class ClassHistogram(ImageDraws):
 
     def __call__(self, model: ImageModel, data: ImageData) -> dict[str, Any]:
         """Draw images from ``model``, let the judge read them, and count."""
+        from scipy.stats import entropy  # here, as above
+
         judge = data.judged_by()
         generated = data.generated(model, self.count, self.seed)
         counts = class_counts(generated.read, data.num_classes)

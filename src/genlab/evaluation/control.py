@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from genlab.evaluation.image_data import ImageData, Scored
@@ -25,6 +24,8 @@ def best_names(asked: Tensor, read: Tensor, num_labels: int, num_classes: int) -
     """
     counts = torch.bincount(asked * num_classes + read, minlength=num_labels * num_classes)
     table: NDArray[Any] = counts.view(num_labels, num_classes).numpy()
+    from scipy.optimize import linear_sum_assignment  # here, for it takes a while to load
+
     labels, classes = linear_sum_assignment(-table)
     named = dict(zip(labels.tolist(), classes.tolist(), strict=True))
     return [named.get(label) for label in range(num_labels)]

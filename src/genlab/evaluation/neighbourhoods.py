@@ -16,7 +16,7 @@ from genlab.evaluation.shares import share
 
 ROWS = 1000
 """Rows of distances that are in memory at once: 80 MB beside 10,000 images."""
-FEW_ROWS = 250
+FEW_ROWS = 125
 """The same where they are products of matrices: what is done with them is done while a cache has them."""
 
 
