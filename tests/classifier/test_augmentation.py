@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from genlab.classifier.augmentation import RandomAffine
+from genlab.classifier.augmentation import RandomAffine, sampling_grid
 
 SIZE = torch.Size((28, 28))
 
@@ -112,6 +112,13 @@ def test_maps_are_those_of_their_amounts(seed: int) -> None:
         torch.testing.assert_close(found[:, :2], rotation @ sheared / (1 + 0.4 * scale[b].item()), rtol=1e-5, atol=1e-6)
         shift = torch.tensor([3 * right[b].item(), 3 * down[b].item()]).double() * 2 / 28
         torch.testing.assert_close(found[:, 2], shift, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4), (5, 3), (28, 28)])
+def test_pixels_are_read_where_torch_would_read_them(size: tuple[int, int]) -> None:
+    maps = torch.randn(7, 2, 3, generator=generator(3))
+    expected = F.affine_grid(maps, [7, 1, *size], align_corners=False)
+    torch.testing.assert_close(sampling_grid(maps, torch.Size(size)), expected, rtol=0, atol=2e-6)
 
 
 def test_images_are_read_where_their_maps_say() -> None:

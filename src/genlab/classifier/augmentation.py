@@ -39,8 +39,8 @@ class RandomAffine:
 
     def __call__(self, images_BCHW: Tensor, generator: torch.Generator) -> Tensor:
         """The distorted images (B, C, H, W)."""
-        maps_B23 = self.maps(len(images_BCHW), images_BCHW.shape[-2:], generator)
-        grid = F.affine_grid(maps_B23, list(images_BCHW.shape), align_corners=False)
+        size = images_BCHW.shape[-2:]
+        grid = sampling_grid(self.maps(len(images_BCHW), size, generator), size)
         return F.grid_sample(images_BCHW, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
     def maps(self, count: int, size: torch.Size, generator: torch.Generator) -> Tensor:
@@ -54,3 +54,16 @@ class RandomAffine:
         x, y = amounts[3] * self.translate * 2 / width, amounts[4] * self.translate * 2 / height
         rows = [torch.stack([cos, shear * cos - sin, x]), torch.stack([sin, shear * sin + cos, y])]
         return torch.stack(rows).permute(2, 0, 1)
+
+
+def sampling_grid(maps_B23: Tensor, size: torch.Size) -> Tensor:
+    """The places (B, H, W, 2) that ``maps_B23`` lead to from the middles of an image's pixels, in [-1, 1].
+
+    ``torch.nn.functional.affine_grid`` by one sum over all pixels, which takes a fraction of the time of its products.
+    """
+    height, width = size
+    x_W, y_H = ((torch.arange(side) * 2 + 1) / side - 1 for side in (width, height))
+    along_x, along_y, start = maps_B23.unbind(2)
+    of_columns = along_x[:, None, None] * x_W[:, None] + start[:, None, None]
+    of_rows = along_y[:, None, None] * y_H[:, None, None]
+    return of_columns + of_rows
