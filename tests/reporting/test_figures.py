@@ -7,7 +7,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from genlab.reporting.figures import COLOURS, DPI, HELD_OUT_COLOUR, dressed, in_palette, new_figure, small_png
+from genlab.reporting.figures import (
+    COLOURS,
+    DPI,
+    HELD_OUT_COLOUR,
+    MOST_FOR_A_STEP,
+    dressed,
+    in_palette,
+    new_figure,
+    small_png,
+)
 
 Pixels = NDArray[np.uint8]
 
@@ -25,11 +34,20 @@ def _shown(picture: Image.Image) -> NDArray[np.int64]:
     return np.asarray(picture.convert("RGB")).astype(np.int64)
 
 
-def test_a_palette_that_is_large_enough_changes_no_pixel() -> None:
-    rng = np.random.default_rng(0)
-    colours = rng.integers(0, 256, (20, 3))
-    pixels = _opaque(colours[rng.integers(0, 20, (40, 30))])
-    np.testing.assert_array_equal(_shown(in_palette(pixels, 64)), pixels[..., :3])
+@pytest.mark.parametrize("count", [1, 2, 5, 31, 255])
+def test_a_palette_that_is_large_enough_changes_no_pixel(count: int) -> None:
+    rng = np.random.default_rng(count)
+    colours = rng.integers(0, 255, (count, 3))
+    pixels = _opaque(colours[rng.integers(0, count, (40, 30))])
+    pixels[:7, :, :3] = 255
+    np.testing.assert_array_equal(_shown(in_palette(pixels, count + 1)), pixels[..., :3])
+
+
+def test_many_colours_are_brought_near() -> None:
+    pixels = _opaque(np.random.default_rng(0).integers(0, 256, (300, 300, 3)))
+    assert len(np.unique(pixels.reshape(-1, 4), axis=0)) > MOST_FOR_A_STEP
+    shown = _shown(in_palette(pixels, 256))
+    assert np.abs(shown - pixels[..., :3]).mean() <= 16
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (3, 2)])

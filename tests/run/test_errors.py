@@ -20,6 +20,8 @@ REFUSED = {
     "train name=a~b@": "cannot read the override 'name=a~b@': quote its value for Hydra too, name='\"a~b@\"'",
     # keys
     "train model.hiden_size=3": "model.hiden_size: no such key; did you mean model.hidden_size?",
+    "train modle.hidden_size=3": "modle.hidden_size: no such key; did you mean model.hidden_size?",
+    "train callbacks.bests.monitor=a": "callbacks.bests.monitor: no such key; did you mean callbacks.best.monitor?",
     "train optimzer=adam": "optimzer: no such key; did you mean optimizer?",
     "train -m model.hiden_size=1,2": "model.hiden_size: no such key; did you mean model.hidden_size?",
     "train +typo=1": "typo: no such key",

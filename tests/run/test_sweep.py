@@ -1,13 +1,14 @@
 """Sweeps with -m: a folder each, named by what varies, and no run takes the others with it."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.plugins.sweeper import Sweeper
 
-from genlab.run import train
+from genlab.run import sweep, train
 from genlab.run.outcome import Interrupted
 
 
@@ -66,6 +67,8 @@ def test_a_config_is_composed_once_for_each_run(
         (["optimizer=adam,sgd", "experiment=char_rnn,char_rnn_reference", "optimizer.betas=[0.9,0.99]"], "betas"),
         (["optimizer={lr:0.1},{lr:0.1,bogus:1}", "seed=1,2"], "bogus"),
         (["seed=1,2", "optimizer.bogus=1,2"], "bogus"),
+        (["~seed=0,1"], "seed"),
+        (["hydra.job.num=range(100)"], "Hydra's configuration"),
     ],
 )
 def test_what_cannot_be_composed_is_refused_before_the_first_run(
@@ -75,6 +78,25 @@ def test_what_cannot_be_composed_is_refused_before_the_first_run(
     assert (answer.code, list(place.iterdir())) == (2, [])
     assert len(answer.err.splitlines()) == 1
     assert key in answer.err
+
+
+def test_the_number_of_runs_is_hydras(genlab, tiny, place: Path) -> None:
+    """A glob stands for the options of a group, and the last of two values for a key is the one that counts."""
+    words = [*tiny(trainer__max_steps=2), "optimizer=glob(ad*,exclude=adam)", "seed=1,2,3", "seed=range(2)"]
+    answer = genlab("train", "-m", *words)
+    assert answer.code == 0, answer
+    names = [f"optimizer={name},seed={seed}" for name in ("adagrad", "adamw") for seed in (0, 1)]
+    assert folders(place) == names
+    assert [line[:16] for line in answer.out.splitlines() if line.startswith("---")][-1] == "--- 4 of 4 runs "
+
+
+def test_a_clock_that_stands_still_stops_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra divides by the time that its look at the configs took."""
+    ticks = iter([1.0, 1.0, 1.0, 2.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    with sweep.composed_beforehand():
+        Sweeper.validate_batch_is_legal(None, [])
+    assert next(ticks, None) is None
 
 
 def test_a_swept_experiment_gives_each_its_own_folder(genlab, tiny, place: Path) -> None:

@@ -56,7 +56,7 @@ class Completion(Draws):
 
     def __call__(self, model: TextModel, data: TextData) -> dict[str, Any]:
         """Let ``model`` continue the prompts and look the words up."""
-        known = lexicon(data.train, data.held_out)
+        known = lexicon(data.train) | lexicon(data.held_out)
         prompts = [prompt for prompt in dict.fromkeys(data.prompts) if word_start(prompt)]
         figures = [self._figures(model, prompts, known, t) for t in (self.temperature, *self.temperatures)]
         return {

@@ -26,10 +26,10 @@ def whole_words(text: str) -> list[str]:
     return words(text)[:-1] if _CUT_OFF.search(text) else words(text)
 
 
-@lru_cache(maxsize=2)  # of the training text alone and with the held-out text: the runs of a sweep share both
-def lexicon(*texts: str) -> frozenset[str]:
-    """The different words of all ``texts``."""
-    return frozenset(word for text in texts for word in words(text))
+@lru_cache(maxsize=2)  # the training text's and the held-out text's: the runs of a sweep share them
+def lexicon(text: str) -> frozenset[str]:
+    """The different words of ``text``."""
+    return frozenset(words(text))
 
 
 def ngrams(items: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:

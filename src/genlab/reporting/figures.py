@@ -24,6 +24,8 @@ SIZE_INCHES = (6.4, 3.5)
 DPI = 200
 NOTE_WIDTH = 130  # characters of a line below a figure
 PALETTE_COLOURS = 32  # flat colours and their antialiased edges; a third of the size of full colour
+MOST_FOR_A_STEP = 40_000
+"""Different colours, up to which a step of k-means betters a palette within a tenth of a second or so."""
 
 
 def new_figure(size_inches: tuple[float, float] = SIZE_INCHES) -> Figure:
@@ -57,20 +59,24 @@ def small_png(figure: Figure, colours: int = PALETTE_COLOURS) -> bytes:
 def in_palette(pixels: NDArray[np.uint8], colours: int) -> Image.Image:
     """Opaque RGBA ``pixels`` (H, W, 4) in at most ``colours`` of them, the upper left one's kept as it is.
 
-    That is a figure's background and most of what there is. The others' palette is a median cut with a step of k-means
-    over the different colours, each by the root of its number of pixels: a single dot keeps its own beside long lines.
+    That is a figure's background and most of what there is. The others' palette is a median cut over the different
+    colours, each by the root of its number of pixels: a single dot keeps its own beside long lines. A step of k-means
+    follows, unless there are so many colours that it would take long.
     """
     whole = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
-    background = whole[0, 0]
-    rest = whole != background
-    different, places, counts = np.unique(np.append(whole[rest], background), return_inverse=True, return_counts=True)
-    rgb = different.view(np.uint8).reshape(-1, 4)[:, :3]
-    times = np.ceil(np.sqrt(counts)).astype(np.intp)
-    drawn = Image.fromarray(np.repeat(rgb, times, axis=0)[None]).quantize(colours - 1, kmeans=1)
-    chosen = np.asarray(drawn)[0, np.cumsum(times) - 1]  # of each different colour, which of the palette's
-    palette = drawn.getpalette() or []
-    indices = np.full(whole.shape, len(palette) // 3, dtype=np.uint8)
-    indices[rest] = chosen[places[:-1]]
+    rest = whole != whole[0, 0]
+    palette: list[int] = []
+    indices = np.zeros(whole.shape, dtype=np.uint8)
+    if rest.any():
+        different, places, counts = np.unique(whole[rest], return_inverse=True, return_counts=True)
+        rgb = different.view(np.uint8).reshape(-1, 4)[:, :3]
+        times = np.ceil(np.sqrt(counts)).astype(np.intp)
+        step = int(len(different) <= MOST_FOR_A_STEP)
+        drawn = Image.fromarray(np.repeat(rgb, times, axis=0)[None]).quantize(colours - 1, kmeans=step)
+        palette = drawn.getpalette() or []
+        chosen = np.asarray(drawn)[0, np.cumsum(times) - 1]  # for each different colour one of the palette's
+        indices.fill(len(palette) // 3)
+        indices[rest] = chosen[places]
     picture = Image.fromarray(indices, mode="P")
     picture.putpalette([*palette, *pixels[0, 0, :3].tolist()])
     return picture

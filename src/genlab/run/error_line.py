@@ -71,7 +71,9 @@ def _bad_key(error: ConfigCompositionException, verb: str, words: Sequence[str])
     cause, where = error.__cause__, getattr(error.__cause__, "full_key", None)
     if not found:
         return f"{where}: {str(cause).splitlines()[0]}" if where else _flat(text)
-    key = where or found[1].partition("@")[0]  # of a typed mapping the key within it
+    key = found[1].partition("@")[0]
+    if where and where.startswith(f"{key}."):  # the key within a typed mapping
+        key = where
     hint = nearest_key(_compose_without(verb, words, found[1]), key, _group_names())
     return f"{key}: no such key{hint} (genlab {verb} --cfg job shows all keys)"
 

@@ -57,11 +57,13 @@ def main(cfg: DictConfig, bench: Bench | None = None) -> Outcome:
 
 
 def keeps_memory(asked: object, config: DictConfig) -> bool:
-    """Whether freed memory is kept: as ``asked`` for here or, by None, in the run's own config, where it is by default.
+    """Whether freed memory is kept: as ``asked`` for here or, by None, in the run's own config; by None there it is.
 
     Raises ``ValueError`` for what is neither.
     """
-    keep = config.get("keep_memory", True) if asked is None else asked
+    keep = config.get("keep_memory") if asked is None else asked
+    if keep is None:
+        return True
     if not isinstance(keep, bool):
         raise refuse("keep_memory", "be true, false or null", keep, "keep_memory")
     return keep

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,21 +34,35 @@ def check_sweep(verb: str, words: Sequence[str]) -> tuple[int | None, Path]:
 
     Raises what a run would raise for a wrong key or option, before the sweep's folder is made: every combination of
     groups' options is tried, and of every other key the first value, for another one cannot keep a config from being
-    composed.
+    composed. Where only the sweeper knows, each option is tried once.
     """
     typed = [word for word in words if "=" in word or word.startswith("~")]
-    parsed = OverridesParser.create().parse_overrides(typed)
-    values = [_values(override) for override in parsed]
-    tried = [each if _may_differ(key, each) else each[:1] for key, each in zip(parsed, values, strict=True)]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        for overrides in itertools.product(*filter(None, tried)):
-            cfg = hydra.compose(verb, overrides=list(overrides), return_hydra_config=True)
-            refuse_added_keys(cfg, overrides)
-            if "name" in cfg:  # a part of the sweep's folder, which is made before the first run looks at its config
-                refuse_name(cfg.name)
-    counted = str(cfg.hydra.sweeper._target_).endswith(".BasicSweeper") and not cfg.hydra.sweeper.get("params")
-    return math.prod(map(len, values)) if counted else None, Path(str(cfg.hydra.sweep.dir)).absolute()
+        parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+        typed_last = {override.get_key_element(): override for override in parser.parse_overrides(typed)}
+        values = {key: _values(override) for key, override in typed_last.items()}
+        tried = [_to_try(typed_last[key], each) for key, each in values.items() if each]
+        cfg = _tried(verb, [each[0] for each in tried])
+        counted = str(cfg.hydra.sweeper._target_).endswith(".BasicSweeper") and not cfg.hydra.sweeper.get("params")
+        for overrides in itertools.islice(itertools.product(*tried) if counted else _each_once(tried), 1, None):
+            _tried(verb, overrides)
+    return math.prod(map(len, values.values())) if counted else None, Path(str(cfg.hydra.sweep.dir)).absolute()
+
+
+def _tried(verb: str, overrides: Sequence[str]) -> DictConfig:
+    """The config with these overrides; raises what a run with them would raise for its keys, options or name."""
+    cfg = hydra.compose(verb, overrides=list(overrides), return_hydra_config=True)
+    refuse_added_keys(cfg, overrides)
+    if "name" in cfg:  # a part of the sweep's folder, which is made before the first run looks at its config
+        refuse_name(cfg.name)
+    return cfg
+
+
+def _each_once(values: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """As few combinations as hold each of the values; the first has all of the first ones."""
+    for place in range(max(map(len, values), default=1)):
+        yield [each[min(place, len(each) - 1)] for each in values]
 
 
 @contextmanager
@@ -65,7 +80,10 @@ def composed_beforehand() -> Iterator[None]:
 
 
 def _take_for_legal(sweeper: Sweeper, batch: Sequence[Sequence[str]]) -> None:
-    """In the place of ``Sweeper.validate_batch_is_legal``."""
+    """Stand in for ``Sweeper.validate_batch_is_legal``; takes a moment, for the sweeper divides by how long it took."""
+    began = time.perf_counter()
+    while time.perf_counter() == began:
+        pass
 
 
 def _values(override: Override) -> list[str]:
@@ -77,12 +95,14 @@ def _values(override: Override) -> list[str]:
     return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
 
 
-def _may_differ(override: Override, values: Sequence[str]) -> bool:
-    """Whether one value may be composed and another not: options, parts of a config, what Hydra's own config types."""
-    key = override.key_or_group
-    if (config_dir() / key).is_dir() or key.startswith("hydra."):
-        return True
-    return any(value.partition("=")[2].startswith(("{", "[")) for value in values)
+def _to_try(override: Override, values: list[str]) -> list[str]:
+    """Those of an override's values of which one may be composed and another not, or else the first.
+
+    They are options of a group, parts of a config, and what must be there to be deleted.
+    """
+    is_option = (config_dir() / override.key_or_group).is_dir()
+    is_part = any(value.partition("=")[2].startswith(("{", "[")) for value in values)
+    return values if is_option or is_part or override.is_delete() else values[:1]
 
 
 class Sweep:
