@@ -99,6 +99,13 @@ def test_a_line_that_is_being_written_is_dropped_only_while_the_run_is_not_done(
         read_metrics(folder / "metrics.csv")
 
 
+def test_runs_are_in_the_order_of_their_numbers(make_run: MakeRun, tmp_path: Path) -> None:
+    names = ["lr=1e-3,seed=2", "lr=0.003,seed=1", "lr=0.01,seed=9", "lr=0.01,seed=10", "lr=0.01,seed=010", "name"]
+    runs = [make_run(f"sweep/{name}") for name in names]
+    runs[3:5] = runs[4:2:-1]  # equal numbers by their letters
+    assert find_runs([str(tmp_path / "sweep")]) == find_runs([str(tmp_path / "sweep" / "*")]) == runs
+
+
 def test_find_runs_expands_parents_to_any_depth_and_globs(make_run: MakeRun, tmp_path: Path) -> None:
     a, b, c = (make_run(name) for name in ("demo/char_rnn/a", "demo/char_rnn/b", "demo/sweep/vae/x/c"))
     (tmp_path / "demo" / "report.html").write_text("")

@@ -10,6 +10,7 @@ import glob
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ STATES = ("running", "done", "failed", "interrupted")
 """The states that ``status.json`` knows."""
 
 PICTURES = (".png", ".gif")
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 """What a sample that is a picture may be called."""
 
 Series = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
@@ -78,9 +80,9 @@ def run_label(record: RunRecord, runs: Sequence[RunRecord]) -> str:
 def find_runs(patterns: Sequence[str]) -> list[Path]:
     """The run folders that ``patterns`` name: run folders, folders above them and globs of either.
 
-    A run folder is one that holds ``config.yaml`` and ``status.json``; it may lie at any depth. Each comes
-    once, in the order of the patterns and sorted by path within one. Raises ValueError for a pattern that
-    has no run, and for a folder that has ``status.json`` but lost its ``config.yaml``.
+    A run folder is one that holds ``config.yaml`` and ``status.json``; it may lie at any depth. Each comes once, in the
+    order of the patterns and sorted by path within one, numbers by their size. Raises ValueError for a pattern that has
+    no run, and for a folder that has ``status.json`` but lost its ``config.yaml``.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
@@ -97,7 +99,7 @@ def find_runs(patterns: Sequence[str]) -> list[Path]:
 
 def _folders(pattern: str) -> list[Path]:
     is_path = Path(pattern).exists()  # a name like 'lr=[0.1]' is a folder before it is a glob
-    matches = [pattern] if is_path else sorted(glob.glob(os.path.expanduser(pattern), recursive=True))
+    matches = [pattern] if is_path else sorted(glob.glob(os.path.expanduser(pattern), recursive=True), key=by_numbers)
     return [Path(match) for match in matches if os.path.isdir(match)]
 
 
@@ -108,7 +110,13 @@ def _runs_in(folder: Path) -> Iterator[Path]:
             if "config.yaml" not in files:
                 raise ValueError(f"{Path(parent) / 'config.yaml'}: missing, though there is a status.json")
             yield Path(parent)
-        children.sort()
+        children.sort(key=by_numbers)
+
+
+def by_numbers(name: str) -> tuple[list[str | float], str]:
+    """What to sort names by so that ``seed=2`` comes before ``seed=10`` and ``lr=1e-3`` before ``lr=0.01``."""
+    parts = _NUMBER.split(name)  # text and numbers in turn
+    return [float(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
 def read_run(folder: Path) -> RunRecord:
