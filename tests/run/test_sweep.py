@@ -90,6 +90,23 @@ def test_the_number_of_runs_is_hydras(genlab, tiny, place: Path) -> None:
     assert [line[:16] for line in answer.out.splitlines() if line.startswith("---")][-1] == "--- 4 of 4 runs "
 
 
+@pytest.mark.parametrize("way", ["--config-dir=own", "--config-dir own", "hydra.searchpath=[file://{place}/own]"])
+def test_configs_from_elsewhere_may_be_swept_over(genlab, tiny, place: Path, way: str) -> None:
+    (place / "own" / "experiment").mkdir(parents=True)
+    for name, size in (("small", 4), ("smaller", 2)):
+        content = f"# @package _global_\ndefaults: [char_rnn]\nmodel: {{hidden_size: {size}}}\n"
+        (place / "own" / "experiment" / f"{name}.yaml").write_text(content)
+    words = [word for word in tiny(trainer__max_steps=2) if not word.startswith(("experiment=", "model.hidden_size="))]
+    answer = genlab(
+        "train", "-m", *way.format(place=place).split(), *words, "experiment=small,smaller,char_rnn_reference"
+    )
+    assert answer.code == 0, answer
+    assert folders(place) == ["experiment=char_rnn_reference", "experiment=small", "experiment=smaller"]
+    answer = genlab("train", *words, "experiment=small,tiny")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("genlab train: experiment=tiny: no such option")
+
+
 def test_a_clock_that_stands_still_stops_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hydra divides by the time that its look at the configs took."""
     ticks = iter([1.0, 1.0, 1.0, 2.0])

@@ -1,6 +1,7 @@
 """The words after the verb: Hydra's flags wherever they stand, and what a sweep's runs are called."""
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from genlab.checks import nearest_hint
 # Overrides with these keys never take part in the name of a sweep's run.
 _NAMING = "hydra.job.config.override_dirname.exclude_keys="
 _NEVER_NAMED = ("run_dir", "logger")
+
+SEARCH_PATH = "hydra.searchpath"
+"""Where configs lie besides the project's own."""
 
 # Keys whose value is a text or a path: it is taken as it stands, commas, spaces, equal signs and all.
 TEXTS = ("prompt", "title", "output", "run", "runs", "judge", "run_dir", "sweep", "root", "data.text", "data.root")
@@ -35,6 +39,15 @@ def as_typed(words: Sequence[str]) -> list[str]:
     """``words`` of a study: flags before overrides, texts as they stand. Raises ``ValueError`` as :func:`prepared`."""
     overrides = list(_parsed(words).overrides)
     return [*_without(words, overrides), *map(_as_text, overrides)]
+
+
+def overrides_in(words: Sequence[str]) -> list[str]:
+    """The overrides among ``words``; a folder of configs that a flag names (``--config-dir``) is one of them."""
+    known = _parsed(words)
+    if not known.config_dir:
+        return list(known.overrides)
+    place = quoted(f"file://{os.path.abspath(known.config_dir)}")
+    return [*known.overrides, f"{SEARCH_PATH}=[{place}]"]
 
 
 def only_shows(words: Sequence[str]) -> bool:

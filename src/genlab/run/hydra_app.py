@@ -56,10 +56,10 @@ def _run(verb: str, words: Sequence[str], sweep: Sweep) -> int:
         return int(_imported("search").run_search(as_typed(words)))
     words = prepared(words)
     if is_sweep(words):
-        sweep.count, sweep.folder = check_sweep(verb, words)
+        sweep.count, sweep.folder, is_tried = check_sweep(verb, words)
         sweep.forget()
         words = [*words, f"hydra.sweep.dir={quoted(str(sweep.folder))}"]
-        with nullcontext() if sweep.count is None else composed_beforehand():
+        with composed_beforehand() if is_tried else nullcontext():
             _under_hydra(verb, words, partial(_one_of_many, verb, sweep))
         return sweep.summary()
     errors: list[BaseException] = []

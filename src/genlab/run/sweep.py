@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
+from typing import NamedTuple
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -19,6 +20,7 @@ from hydra.plugins.sweeper import Sweeper
 from omegaconf import DictConfig
 
 from genlab.run.artifacts import write_json
+from genlab.run.command_line import SEARCH_PATH, overrides_in
 from genlab.run.config_files import config_dir
 from genlab.run.config_keys import refuse_added_keys
 from genlab.run.config_values import refuse_name
@@ -29,25 +31,35 @@ from genlab.run.secrets import redacted
 RECORDS = ".sweep"
 
 
-def check_sweep(verb: str, words: Sequence[str]) -> tuple[int | None, Path]:
-    """The number of runs that ``words`` ask for, None where only the sweeper knows, and the sweep's folder.
+class Checked(NamedTuple):
+    """What is known of a sweep beforehand."""
 
-    Raises what a run would raise for a wrong key or option, before the sweep's folder is made: every combination of
-    groups' options is tried, and of every other key the first value, for another one cannot keep a config from being
-    composed. Where only the sweeper knows, each option is tried once.
+    runs: int | None
+    """How many; None where only the sweeper knows."""
+    folder: Path
+    is_tried: bool
+    """Whether every run's config can be composed."""
+
+
+def check_sweep(verb: str, words: Sequence[str]) -> Checked:
+    """Look at a sweep before its folder is made.
+
+    Raises what a run would raise for a wrong key or option: every combination of groups' options is tried, and of every
+    other key the first value, for another one cannot keep a config from being composed. Where only the sweeper knows
+    the runs each option is tried once; and of configs from elsewhere nobody can say beforehand which keys are groups.
     """
-    typed = [word for word in words if "=" in word or word.startswith("~")]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-        typed_last = {override.get_key_element(): override for override in parser.parse_overrides(typed)}
-        values = {key: _values(override) for key, override in typed_last.items()}
-        tried = [_to_try(typed_last[key], each) for key, each in values.items() if each]
+        parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(overrides_in(words))
+        last = {override.get_key_element(): override for override in parsed}
+        values = {key: _values(override) for key, override in last.items()}
+        tried = [_to_try(last[key], each) for key, each in values.items() if each]
         cfg = _tried(verb, [each[0] for each in tried])
-        counted = str(cfg.hydra.sweeper._target_).endswith(".BasicSweeper") and not cfg.hydra.sweeper.get("params")
-        for overrides in itertools.islice(itertools.product(*tried) if counted else _each_once(tried), 1, None):
+        known = str(cfg.hydra.sweeper._target_).endswith(".BasicSweeper") and not cfg.hydra.sweeper.get("params")
+        for overrides in itertools.islice(itertools.product(*tried) if known else _each_once(tried), 1, None):
             _tried(verb, overrides)
-    return math.prod(map(len, values.values())) if counted else None, Path(str(cfg.hydra.sweep.dir)).absolute()
+    count = math.prod(map(len, values.values())) if known else None
+    return Checked(count, Path(str(cfg.hydra.sweep.dir)).absolute(), known and SEARCH_PATH not in last)
 
 
 def _tried(verb: str, overrides: Sequence[str]) -> DictConfig:
