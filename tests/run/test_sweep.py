@@ -96,10 +96,9 @@ def test_configs_from_elsewhere_may_be_swept_over(genlab, tiny, place: Path, way
     for name, size in (("small", 4), ("smaller", 2)):
         content = f"# @package _global_\ndefaults: [char_rnn]\nmodel: {{hidden_size: {size}}}\n"
         (place / "own" / "experiment" / f"{name}.yaml").write_text(content)
-    words = [word for word in tiny(trainer__max_steps=2) if not word.startswith(("experiment=", "model.hidden_size="))]
-    answer = genlab(
-        "train", "-m", *way.format(place=place).split(), *words, "experiment=small,smaller,char_rnn_reference"
-    )
+    words = [word for word in tiny(trainer__max_steps=2) if not word.startswith("model.hidden_size=")]
+    words = ["-m", *way.format(place=place).split(), *words]
+    answer = genlab("train", *words, "experiment=small,smaller,char_rnn_reference")
     assert answer.code == 0, answer
     assert folders(place) == ["experiment=char_rnn_reference", "experiment=small", "experiment=smaller"]
     answer = genlab("train", *words, "experiment=small,tiny")
