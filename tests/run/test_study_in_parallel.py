@@ -22,4 +22,5 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "study", [pytest.param(name, marks=[] if name == ALWAYS else pytest.mark.exhaustive) for name in STUDIES]
 )
 def test_a_study_runs_in_several_processes(study: str, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    smoke_of(study, shared, monkeypatch, *JOBLIB)
+    folder = smoke_of(study, shared, monkeypatch, *JOBLIB)
+    assert "JoblibLauncher" in (folder / "launcher" / "multirun.yaml").read_text()

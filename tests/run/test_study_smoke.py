@@ -43,4 +43,5 @@ def smoke_of(study: str, runs: Path, monkeypatch: pytest.MonkeyPatch, *words: st
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_runs_in_one_process(study: str, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    smoke_of(study, shared, monkeypatch)
+    folder = smoke_of(study, shared, monkeypatch)
+    assert "BasicLauncher" in (folder / "launcher" / "multirun.yaml").read_text()

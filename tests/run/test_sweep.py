@@ -90,7 +90,15 @@ def test_the_number_of_runs_is_hydras(genlab, tiny, place: Path) -> None:
     assert [line[:16] for line in answer.out.splitlines() if line.startswith("---")][-1] == "--- 4 of 4 runs "
 
 
-@pytest.mark.parametrize("way", ["--config-dir=own", "--config-dir own", "hydra.searchpath=[file://{place}/own]"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "--config-dir=own",
+        "--config-dir own",
+        "hydra.searchpath=[file://{place}/own]",
+        "--config-dir . hydra.searchpath=[file://{place}/own]",
+    ],
+)
 def test_configs_from_elsewhere_may_be_swept_over(genlab, tiny, place: Path, way: str) -> None:
     (place / "own" / "experiment").mkdir(parents=True)
     for name, size in (("small", 4), ("smaller", 2)):

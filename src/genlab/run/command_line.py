@@ -42,12 +42,14 @@ def as_typed(words: Sequence[str]) -> list[str]:
 
 
 def overrides_in(words: Sequence[str]) -> list[str]:
-    """The overrides among ``words``; a folder of configs that a flag names (``--config-dir``) is one of them."""
+    """The overrides among ``words``; a folder of configs that a flag names (``--config-dir``) is in the last one."""
     known = _parsed(words)
     if not known.config_dir:
         return list(known.overrides)
     place = quoted(f"file://{os.path.abspath(known.config_dir)}")
-    return [*known.overrides, f"{SEARCH_PATH}=[{place}]"]
+    typed = [word.partition("=")[2] for word in known.overrides if word.startswith(f"{SEARCH_PATH}=[")]
+    others = [f"{each[1:-1]}," for each in typed[-1:] if each.strip("[] ")]
+    return [*known.overrides, f"{SEARCH_PATH}=[{''.join(others)}{place}]"]
 
 
 def only_shows(words: Sequence[str]) -> bool:
